@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * base.h: what every other header of soon stands on.
+ *
+ * Results are int or ssize_t: zero or positive is success, negative is an errno. The variable
+ * errno is never part of this interface, because another task may run between a failure and its
+ * reading. Out-parameters come last, are named ret_x, and are untouched on failure.
+ *
+ * Markers in a declaration say where a function may be called:
+ *   SOON_SUSPENDS    only inside a task; other tasks may run before it returns.
+ *   SOON_ON_CORE     on a core's thread (in a task or in a callback posted to it); never suspends.
+ *   SOON_ANY_THREAD  from every thread.
+ * With clang, defining SOON_CHECK_AFFINITY turns the first two into -Wthread-safety checks.
+ */
+#ifndef SOON_BASE_H
+#define SOON_BASE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SOON_API __attribute__((visibility("default")))
+#define SOON_NODISCARD __attribute__((warn_unused_result))
+#define SOON_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define SOON_COLD __attribute__((cold))
+#define SOON_NULLABLE
+
+#if defined(__clang__) && defined(SOON_CHECK_AFFINITY)
+struct __attribute__((capability("role"))) soon__role {
+	char unused;
+};
+extern struct soon__role soon__role_core, soon__role_task;
+#define SOON_SUSPENDS __attribute__((requires_capability(soon__role_task)))
+#define SOON_ON_CORE __attribute__((requires_capability(soon__role_core)))
+#else
+#define SOON_SUSPENDS
+#define SOON_ON_CORE
+#endif
+#define SOON_ANY_THREAD
+
+/* Nanoseconds: a duration, or a point on the monotonic clock of the core. */
+typedef int64_t soon_ns;
+
+/* A piece of somebody's memory. Who may read it and until when is said where one is handed out. */
+typedef struct soon_slice {
+	const char *ptr;
+	size_t len;
+} soon_slice;
+
+/* A place in the source, recorded where a task is spawned, a scope opened, a cancel asked for. */
+typedef struct soon_site {
+	const char *file;
+	const char *func;
+	const char *what; /* the expression: the spawned function, the reason given */
+	int line;
+} soon_site;
+
+/* Statement expressions give a call its own static record of where it was made. */
+#define SOON__SITE(what_text)                                                                      \
+	static const soon_site soon__site = { __FILE__, __func__, what_text, __LINE__ }
+
+/* gcc forgets warn_unused_result at the end of a statement expression; these remind it. */
+static inline SOON_NODISCARD int soon__used(int rc)
+{
+	return rc;
+}
+
+static inline SOON_NODISCARD ssize_t soon__used_size(ssize_t rc)
+{
+	return rc;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

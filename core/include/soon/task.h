@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * task.h: running the runtime, and what a task can ask and do.
+ *
+ * A task is a plain function on a stack of its own. It runs on one core from its first
+ * instruction to its last, gives way only inside calls marked SOON_SUSPENDS, and ends by
+ * returning. soon_run() starts the runtime on the calling thread, runs one function as the first
+ * task, and returns when that task and everything under it has ended.
+ *
+ *	static int app(void *unused)
+ *	{
+ *		return soon_sleep(SOON_MS(10));
+ *	}
+ *	int main(void) { return soon_run(app, NULL) < 0; }
+ */
+#ifndef SOON_TASK_H
+#define SOON_TASK_H
+
+#include <soon/call.h>
+#include <soon/time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One running function. A handle stays valid until the group it was spawned in is closed. */
+typedef struct soon_task soon_task;
+
+typedef enum soon_io {
+	SOON_IO_AUTO,  /* io_uring where the kernel grants it; the environment's SOON_IO decides */
+	SOON_IO_URING, /* io_uring or an error */
+	SOON_IO_EPOLL, /* epoll; -EOPNOTSUPP until that back end exists */
+} soon_io;
+
+/* Zero means the default in every field. */
+typedef struct soon_opts {
+	size_t stack_bytes;       /* of each task; default 256 KiB of address space */
+	unsigned tasks_max;       /* live tasks on a core; default 2 Mi */
+	soon_io io;               /* which back end */
+	int debug;                /* 1 on, -1 off, 0 as the environment's SOON_DEBUG says */
+	soon_ns grace;            /* shutdown: how long cancelled tasks may take before a report */
+	unsigned offload_threads; /* default max(8, 2 * cpus) */
+} soon_opts;
+
+/* Zero means the default in every field. */
+typedef struct soon_task_opts {
+	const char *name;     /* static or outliving the task; default the function's name */
+	size_t stack_bytes;   /* default the run's; rounded up to a size class, at most 8 MiB */
+	soon_task **ret_task; /* where the handle goes, NULL for none */
+} soon_task_opts;
+
+SOON_API SOON_NODISCARD int soon__run(const soon_opts *opts, soon__fn fn, uint64_t arg,
+	const soon_site *site) SOON_ANY_THREAD;
+
+/*
+ * Runs `fn(arg)` as the first task of a new runtime on the calling thread until it and all
+ * that it left in the background has ended.
+ * Affinity: any thread that runs no core. Suspends: blocks the thread. Null: `opts` for defaults.
+ * Returns: what `fn` returned, 0 or positive; when `fn` succeeded but a background task failed,
+ * that failure.
+ * Errors: what `fn` returned; -EBUSY inside a task; -ENOMEM, -EMFILE, -EPERM, -ENOSYS and others
+ * when the runtime cannot be set up, after a report that says what to change; -EDEADLK nothing
+ * could ever wake the tasks that are left.
+ */
+#define soon_run_with(opts, fn, arg)                                                               \
+	soon__used(__extension__({                                                                            \
+		SOON__SITE(#fn);                                                                   \
+		soon__run((opts), SOON__CALL(fn, arg), &soon__site);                               \
+	}))
+#define soon_run(fn, arg) soon_run_with(NULL, fn, arg)
+
+/*
+ * Returns the running task, NULL outside a task.
+ * Affinity: any. Suspends: never. Ownership: returns borrowed.
+ */
+SOON_API soon_task *soon_self(void) SOON_ANY_THREAD;
+
+/*
+ * Returns the name of a task, NULL for the running one; "(none)" outside a task.
+ * Affinity: core. Suspends: never. Ownership: returns borrowed (valid as long as the task).
+ */
+SOON_API const char *soon_task_name(const soon_task *SOON_NULLABLE task);
+
+/*
+ * Lets every other task that is ready run, and I/O be polled, before the caller goes on.
+ * Affinity: core, in a task. Suspends: always. Cancel: cancellation point.
+ * Errors: -ECANCELED the scope is cancelled (the others ran all the same). -EPERM not in a task.
+ */
+SOON_API SOON_NODISCARD int soon_yield(void) SOON_SUSPENDS;
+
+/*
+ * Waits for a task's end and reads its result.
+ * Affinity: core, in a task. Suspends: may, until `task` ends. Cancel: cancellation point; the
+ * target is not cancelled by it.
+ * Null: `ret_rc` when the result is not wanted.
+ * Errors: -ECANCELED the caller's scope is cancelled. -EDEADLK joining oneself. -EPERM not in a
+ * task, or another core's task.
+ */
+SOON_API SOON_NODISCARD int soon_join(
+	soon_task *task, int *SOON_NULLABLE ret_rc) SOON_SUSPENDS;
+
+/*
+ * Notes a message for the failure `rc` and gives `rc` back: `return soon_fail(-EINVAL, "...")`.
+ * The group that the task ends in keeps the message with the failure.
+ * Affinity: any; outside a task only `rc` is given back. Suspends: never.
+ * Limits: 159 bytes, cut beyond.
+ */
+SOON_API SOON_NODISCARD int soon_fail(int rc, const char *fmt, ...) SOON_PRINTF(2, 3);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

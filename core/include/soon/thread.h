@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * thread.h: between the core's thread and all other threads.
+ *
+ * Inwards: soon_post() hands a callback to a core from any thread or signal handler, without a
+ * lock or an allocation. Outwards: soon_offload() runs a blocking function on a pool thread while
+ * the calling task is parked and the core serves others.
+ *
+ *	int rc = soon_offload(write_to_disk, &job);
+ */
+#ifndef SOON_THREAD_H
+#define SOON_THREAD_H
+
+#include <soon/call.h>
+#include <soon/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One scheduler with its thread. A pointer to one stays readable for the life of the process. */
+typedef struct soon_core soon_core;
+
+/*
+ * A callback to run on a core. Its storage is the caller's until the function is called; from
+ * then on it may be posted again or freed. Zero it, set `fn`, and leave the rest alone.
+ */
+typedef struct soon_callback soon_callback;
+struct soon_callback {
+	void (*fn)(soon_callback *self); /* on the core's thread, outside any task; may not suspend */
+	soon_callback *soon__next;
+	int soon__pending;
+};
+
+/*
+ * Returns the core of the calling thread, NULL on a thread that runs none.
+ * Affinity: any. Suspends: never. Ownership: returns borrowed.
+ */
+SOON_API soon_core *soon_core_self(void) SOON_ANY_THREAD;
+
+/*
+ * Hands `callback` to `core`, which runs it soon, in the order of each producer's posts. Posting
+ * one that is already waiting to run changes nothing and succeeds.
+ * Affinity: any, signal-safe. Suspends: never. Ownership: takes `callback` until its fn is called.
+ * Returns: 0: it will run before soon_run() returns.
+ * Errors: -ESHUTDOWN the core is closed; `callback` is the caller's.
+ * Limits: none; a pass of the scheduler runs at most 256 callbacks before tasks get a turn.
+ * Cost: no allocation; a system call only when the core sleeps.
+ */
+SOON_API SOON_NODISCARD int soon_post(soon_core *core, soon_callback *callback) SOON_ANY_THREAD;
+
+SOON_API SOON_NODISCARD int soon__offload(
+	soon__fn fn, uint64_t arg, const soon_site *site) SOON_SUSPENDS;
+
+/*
+ * Runs `fn(arg)` on a thread of the pool and returns its result.
+ * Affinity: core, in a task. Suspends: always, until `fn` returned. Cancel: cancellation point
+ * on entry and while waiting for a thread (then `fn` never ran and never will); once it runs, a
+ * cancel is remembered, the result is returned, and the next suspending call fails.
+ * Ownership: `arg` is lent to the thread until the return.
+ * Errors: -ECANCELED; -EAGAIN no thread could be started and none is running; -EPERM not in a
+ * task; otherwise what `fn` returned.
+ * Limits: soon_opts.offload_threads calls run at a time, more wait in order.
+ */
+#define soon_offload(fn, arg)                                                                      \
+	soon__used(__extension__({                                                                            \
+		SOON__SITE(#fn);                                                                   \
+		soon__offload(SOON__CALL(fn, arg), &soon__site);                                   \
+	}))
+
+/*
+ * Returns, on a pool thread, whether the task that waits for this call has been cancelled.
+ * Affinity: any; false elsewhere. Suspends: never.
+ */
+SOON_API bool soon_offload_cancelled(void) SOON_ANY_THREAD;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * poller.h: what the scheduler drives, and who implements it: the ring, the epoll fallback, and
+ * the scripted fake of the tests. The scheduler knows no more of I/O than this table.
+ */
+#ifndef CORE_SPI_POLLER_H
+#define CORE_SPI_POLLER_H
+
+#include <soon/task.h>
+#include <soon/thread.h>
+
+struct soon__poller {
+	const struct soon__poller_ops *ops;
+	soon_core *core;
+};
+
+struct soon__poller_ops {
+	const char *name;
+
+	/*
+	 * Submits what is queued and reaps completions, unparking their tasks. If none was there,
+	 * waits until `until` (absolute, core clock; 0: do not wait; SOON_NEVER) for the first one or
+	 * for wake(). Early returns are fine. A negative errno is fatal for the run.
+	 */
+	int (*poll)(struct soon__poller *poller, soon_ns until);
+
+	/* Cheap: is there anything to submit or to reap? Asked between passes, without a syscall. */
+	bool (*is_due)(struct soon__poller *poller);
+
+	/* Ends a wait, now or the next one. From any thread or signal handler. */
+	void (*wake)(struct soon__poller *poller);
+
+	/* How many operations the kernel (or the script) still owes an end. */
+	unsigned (*inflight)(struct soon__poller *poller);
+
+	/* Cancels all operations and reaps until none is in flight. Called once, with no task left. */
+	void (*stop)(struct soon__poller *poller);
+
+	/* Frees the poller. */
+	void (*destroy)(struct soon__poller *poller);
+};
+
+/*
+ * Makes the poller of a core; implemented by the I/O layer. Called on the core's thread.
+ * Errors: a negative errno, after a report that says what to change.
+ */
+int soon__poller_open(const soon_opts *opts, soon_core *core, struct soon__poller **ret_poller);
+
+/* The injectable seams of a run. NULL and 0 mean the real thing. */
+struct soon__seams {
+	int (*poller_open)(const soon_opts *opts, soon_core *core, struct soon__poller **ret_poller);
+	soon_ns (*clock_now)(void *clock); /* replaces CLOCK_MONOTONIC */
+	void *clock;
+	uint64_t sched_seed; /* shuffles the run queue */
+};
+
+/* soon_run with seams, for the tests and the simulator. */
+int soon__run_on(const struct soon__seams *seams, const soon_opts *opts, soon__fn fn, uint64_t arg,
+	const soon_site *site);
+
+/* The poller of the calling thread's core; aborts on a thread without one. */
+struct soon__poller *soon__poller_self(void);
+
+/* Ditto, NULL on a thread without a core. For checks that give an error rather than abort. */
+struct soon__poller *soon__poller_or_null(void);
+
+#endif
