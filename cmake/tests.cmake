@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+# How tests are declared. A test is named after its folder: `soon_add_unit_test(timer ...)` in
+# tests/unit/core is the ctest test "unit/core/timer" and the executable unit_core_timer.
+#
+# LABELS carry two decisions: a program labelled `tsan` is what ThreadSanitizer builds (Criterion
+# does not work under it), a test labelled `valgrind` is what runs under Valgrind.
+
+pkg_check_modules(criterion IMPORTED_TARGET criterion)
+if(SOON_VALGRIND)
+	find_program(SOON_VALGRIND_PROGRAM valgrind REQUIRED)
+	set(SOON_TEST_WRAPPER ${SOON_VALGRIND_PROGRAM} --quiet --trace-children=yes
+		--error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+		"--suppressions=${PROJECT_SOURCE_DIR}/tests/support/valgrind.supp")
+	set(SOON_TEST_SLOWNESS 10)
+elseif(SOON_SANITIZE)
+	set(SOON_TEST_WRAPPER "")
+	set(SOON_TEST_SLOWNESS 4)
+else()
+	set(SOON_TEST_WRAPPER "")
+	set(SOON_TEST_SLOWNESS 1)
+endif()
+
+# soon_add_unit_test(<name> SOURCES <file>... [LABELS <label>...] [LINK <target>...]
+#                    [TIMEOUT <seconds>])
+# Criterion cases, on the real thing (static, so that private functions can be reached). Under
+# tests/unit/<layer> the private headers of that layer may be included.
+function(soon_add_unit_test name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LABELS;LINK")
+	if(SOON_SANITIZE MATCHES "thread" OR NOT criterion_FOUND)
+		return()
+	endif()
+	soon__test_target("${name}" "${arg_SOURCES}" "${arg_LABELS}" "${arg_TIMEOUT}" target test)
+	if(target)
+		target_link_libraries(${target} PRIVATE ${arg_LINK} PkgConfig::criterion)
+		set(report "${PROJECT_BINARY_DIR}/criterion/${target}.json")
+		set_property(TEST ${test} APPEND PROPERTY
+			ENVIRONMENT "CRITERION_OUTPUTS=json:${report}")
+	endif()
+endfunction()
+
+# soon_add_program_test(<name> SOURCES <file>... [LABELS <label>...] [LINK <target>...]
+#                       [TIMEOUT <seconds>])
+# A program with its own main: exit 0 passes, 77 skips, anything else fails.
+function(soon_add_program_test name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LABELS;LINK")
+	if(SOON_SANITIZE MATCHES "thread" AND NOT "tsan" IN_LIST arg_LABELS)
+		return()
+	endif()
+	soon__test_target("${name}" "${arg_SOURCES}" "${arg_LABELS}" "${arg_TIMEOUT}" target test)
+	if(target AND arg_LINK)
+		target_link_libraries(${target} PRIVATE ${arg_LINK})
+	endif()
+endfunction()
+
+# soon_add_script_test(<name> COMMAND <program> <arg>... [LABELS <label>...] [TIMEOUT <seconds>])
+# For what drives built programs from outside. Not run under ThreadSanitizer or Valgrind.
+function(soon_add_script_test name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "COMMAND;LABELS")
+	if(SOON_SANITIZE MATCHES "thread" OR SOON_VALGRIND)
+		return()
+	endif()
+	soon__test_name("${name}" target test)
+	add_test(NAME ${test} COMMAND ${arg_COMMAND})
+	soon__test_properties(${test} "${arg_LABELS}" "${arg_TIMEOUT}")
+endfunction()
+
+# soon_add_fuzz_test(<name> SOURCES <file>... CORPUS <folder>)
+# With SOON_FUZZ a libFuzzer program that ctest runs for a moment; otherwise the same code with a
+# plain driver that runs the corpus once, so that every found input stays a test.
+function(soon_add_fuzz_test name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES")
+	if(SOON_SANITIZE MATCHES "thread")
+		return()
+	endif()
+	set(corpus "${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS}")
+	if(NOT SOON_FUZZ)
+		list(APPEND arg_SOURCES "${PROJECT_SOURCE_DIR}/tests/support/fuzz_main.c")
+	endif()
+	soon__test_target("${name}" "${arg_SOURCES}" "" "" target test "${corpus}")
+	if(target AND SOON_FUZZ)
+		target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+	endif()
+endfunction()
+
+function(soon__test_name name ret_target ret_test)
+	file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}/tests" "${CMAKE_CURRENT_SOURCE_DIR}")
+	if(NOT folder)
+		set(test "${name}")
+	else()
+		set(test "${folder}/${name}")
+	endif()
+	string(REGEX REPLACE "[^A-Za-z0-9]" "_" target "${test}")
+	set(${ret_target} "${target}" PARENT_SCOPE)
+	set(${ret_test} "${test}" PARENT_SCOPE)
+endfunction()
+
+function(soon__test_properties test labels timeout)
+	if(NOT timeout)
+		set(timeout 60)
+	endif()
+	math(EXPR timeout "${timeout} * ${SOON_TEST_SLOWNESS}")
+	set_tests_properties(${test} PROPERTIES
+		TIMEOUT ${timeout}
+		SKIP_RETURN_CODE 77
+		LABELS "${labels}")
+endfunction()
+
+# Sets no target where the test does not belong into this build. Further arguments go to the program.
+function(soon__test_target name sources labels timeout ret_target ret_test)
+	set(${ret_target} "" PARENT_SCOPE)
+	if(SOON_VALGRIND AND NOT "valgrind" IN_LIST labels)
+		return()
+	endif()
+	soon__test_name("${name}" target test)
+	add_executable(${target} ${sources})
+	set_target_properties(${target} PROPERTIES
+		C_STANDARD 17
+		C_STANDARD_REQUIRED ON
+		C_EXTENSIONS ON)
+	target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+	target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+	# Only unit tests and simulations know the repository; the others build as a stranger would.
+	if(test MATCHES "^(unit|sim)/")
+		target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
+	endif()
+	if(test MATCHES "^unit/(core|uring|net)/")
+		target_include_directories(${target} PRIVATE
+			"${PROJECT_SOURCE_DIR}/${CMAKE_MATCH_1}")
+	endif()
+	target_link_libraries(${target} PRIVATE soon::soon_static)
+	soon_warnings(${target} TEST)
+	add_test(NAME ${test} COMMAND ${SOON_TEST_WRAPPER} $<TARGET_FILE:${target}> ${ARGN})
+	soon__test_properties(${test} "${labels}" "${timeout}")
+	set(${ret_target} "${target}" PARENT_SCOPE)
+	set(${ret_test} "${test}" PARENT_SCOPE)
+endfunction()
