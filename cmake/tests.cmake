@@ -32,8 +32,10 @@ function(soon_add_unit_test name)
 	soon__test_target("${name}" "${arg_SOURCES}" "${arg_LABELS}" "${arg_TIMEOUT}" target test)
 	if(target)
 		target_link_libraries(${target} PRIVATE ${arg_LINK} PkgConfig::criterion)
+		# tools/summary.py counts the cases of each program from these.
+		file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/criterion")
 		set(report "${PROJECT_BINARY_DIR}/criterion/${target}.json")
-		set_property(TEST ${test} APPEND PROPERTY
+		set_tests_properties(${test} PROPERTIES
 			ENVIRONMENT "CRITERION_OUTPUTS=json:${report}")
 	endif()
 endfunction()
@@ -76,7 +78,9 @@ function(soon_add_fuzz_test name)
 	if(NOT SOON_FUZZ)
 		list(APPEND arg_SOURCES "${PROJECT_SOURCE_DIR}/tests/support/fuzz_main.c")
 	endif()
-	soon__test_target("${name}" "${arg_SOURCES}" "" "" target test "${corpus}")
+	set(seconds 10)
+	soon__test_target("${name}" "${arg_SOURCES}" "fuzz" "" target test
+		"$<$<BOOL:${SOON_FUZZ}>:-max_total_time=${seconds}>" "${corpus}")
 	if(target AND SOON_FUZZ)
 		target_link_options(${target} PRIVATE -fsanitize=fuzzer)
 	endif()

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs to a temporary prefix, moves it, and builds and runs a stranger's program in every way
+# that is promised: find_package with the shared and the static library, pkg-config likewise.
+set -euo pipefail
+
+build=$1 cmake=$2 cc=$3 libdir=$4
+here=$(cd "$(dirname "$0")" && pwd)
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+# Moved after the install, because an installed tree must not know where it was put.
+"$cmake" --install "$build" --prefix "$tmp/first" >"$tmp/install.log"
+mv "$tmp/first" "$tmp/prefix"
+prefix=$tmp/prefix
+
+"$cmake" -S "$here/stranger" -B "$tmp/build" -DCMAKE_C_COMPILER="$cc" \
+	-DCMAKE_PREFIX_PATH="$prefix" >"$tmp/cmake.log" || { cat "$tmp/cmake.log"; exit 1; }
+"$cmake" --build "$tmp/build" >"$tmp/build.log" || { cat "$tmp/build.log"; exit 1; }
+"$tmp/build/stranger"
+"$tmp/build/stranger_static"
+echo "find_package: shared and static"
+
+export PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig"
+source=$here/stranger/main.c
+read -ra flags <<<"$(pkg-config --cflags --libs soon)"
+"$cc" -std=gnu11 -Wall -Wextra -Werror "$source" -o "$tmp/shared" "${flags[@]}"
+LD_LIBRARY_PATH=$prefix/$libdir "$tmp/shared"
+
+# Without the shared library beside it the linker takes the static one.
+rm "$prefix/$libdir"/libsoon.so*
+read -ra flags <<<"$(pkg-config --static --cflags --libs soon)"
+"$cc" -std=gnu11 -Wall -Wextra -Werror "$source" -o "$tmp/static" "${flags[@]}"
+"$tmp/static"
+echo "pkg-config: shared and static"
