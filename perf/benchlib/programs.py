@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting, pinning and stopping the programs that are measured, and the load on them."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+SERVER_CPU = 0
+LOAD_CPU = 1
+START_SECONDS = 5.0
+HERE = Path(__file__).resolve().parent.parent
+
+
+class Missing(Exception):
+    """A program that is not built or not installed; its rows are skipped and say so."""
+
+
+class Failed(Exception):
+    """A measurement that went wrong: a wrong reply, a dead server, an unreadable result."""
+
+
+def settle(cpu):
+    """Runs in the child before the program: one CPU, above the machine's other work, many files."""
+    os.sched_setaffinity(0, {cpu % os.cpu_count()})
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
+    except PermissionError:
+        pass  # a noisier measurement, not a wrong one
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def child_of(pid, deadline):
+    """The first child process of `pid`, waited for."""
+    while time.monotonic() < deadline:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.01)
+    raise Failed("the server started no worker")
+
+
+def wait_listening(port, deadline):
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.01)
+    raise Failed("the server does not listen")
+
+
+class Server:
+    """A running server: `pid` is the process whose CPU time counts."""
+
+    def __init__(self, argv):
+        self.process = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            preexec_fn=lambda: settle(SERVER_CPU))
+        self.pid = self.process.pid
+        self.port = 0
+
+    def read_port(self):
+        words = self.process.stdout.readline().split()
+        if len(words) != 2 or words[0] != "port":
+            self.stop()
+            raise Failed("the server did not say its port")
+        self.port = int(words[1])
+        return self
+
+    def stop(self):
+        """SIGTERM; a server that does not leave within 10 s is killed and fails the row."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise Failed("the server ignored SIGTERM for 10 s") from None
+        finally:
+            self.process.stdout.close()
+
+
+class Nginx(Server):
+    """nginx with our configuration in a directory of its own; its one worker is what counts."""
+
+    def __init__(self):
+        binary = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        if binary is None:
+            raise Missing("nginx is not installed (package nginx-light)")
+        self.prefix = Path(tempfile.mkdtemp(prefix="soon-nginx-"))
+        self.prefix.chmod(0o755)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        template = (HERE / "peers" / "nginx.conf.in").read_text()
+        conf = self.prefix / "nginx.conf"
+        conf.write_text(template.replace("@PREFIX@", str(self.prefix)).replace("@PORT@", str(port)))
+        super().__init__([binary, "-p", str(self.prefix), "-c", str(conf)])
+        deadline = time.monotonic() + START_SECONDS
+        try:
+            wait_listening(port, deadline)
+            self.pid = child_of(self.process.pid, deadline)
+        except Failed:
+            self.stop()
+            raise
+        self.port = port
+
+    def stop(self):
+        try:
+            super().stop()
+        finally:
+            shutil.rmtree(self.prefix, ignore_errors=True)
+
+
+class Programs:
+    """Finds and runs what was built in one build directory."""
+
+    def __init__(self, build):
+        self.build = Path(build) / "perf"
+
+    def path(self, name):
+        path = self.build / name
+        if not path.exists():
+            raise Missing(f"{name} is not built")
+        return str(path)
+
+    def start(self, spec):
+        """Starts "nginx" or "program --flag ..."."""
+        words = spec.split()
+        if words[0] == "nginx":
+            return Nginx()
+        return Server([self.path(words[0]), *words[1:]]).read_port()
+
+    def load(self, server, arguments):
+        """One load on a running server; returns what the load program measured."""
+        argv = [self.path("load"), *arguments, f"--port={server.port}", f"--pid={server.pid}"]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False,
+                              preexec_fn=lambda: settle(LOAD_CPU))
+        if done.returncode != 0:
+            reason = done.stderr.strip() or "a reply was wrong or a connection lost"
+            raise Failed(f"{reason} (exit {done.returncode})")
+        result = json.loads(done.stdout)
+        if result["errors"]:
+            raise Failed(f"{result['errors']} connections failed")
+        return result
+
+    def micro(self, spec):
+        """One run of a micro benchmark; returns its figures by name."""
+        words = spec.split()
+        argv = [self.path(words[0]), *words[1:]]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False,
+                              preexec_fn=lambda: settle(SERVER_CPU))
+        if done.returncode != 0:
+            raise Failed(f"{done.stderr.strip() or spec} (exit {done.returncode})")
+        figures = [json.loads(line) for line in done.stdout.splitlines()]
+        return {figure["name"]: figure["value"] for figure in figures}

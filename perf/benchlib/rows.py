@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured and the bars it has to reach. A row gives one or more figures."""
+
+import statistics
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Bar:
+    """The limits of a figure; `is_floor` when more is better. None: no bar, for information."""
+
+    must: float | None = None
+    stretch: float | None = None
+    is_floor: bool = False
+    is_strict: bool = False
+
+    def reaches(self, value, limit):
+        if self.is_floor:
+            return value >= limit
+        return value < limit if self.is_strict else value <= limit
+
+    def verdict(self, value):
+        if self.must is not None and not self.reaches(value, self.must):
+            return "MISS"
+        if self.stretch is not None and self.reaches(value, self.stretch):
+            return "stretch"
+        return "info" if self.must is None else "pass"
+
+    def text(self, limit):
+        if limit is None:
+            return ""
+        sign = ">=" if self.is_floor else "<" if self.is_strict else "<="
+        return f"{sign} {limit:g}"
+
+
+@dataclass
+class Figure:
+    """One number with its spread."""
+
+    title: str
+    unit: str
+    samples: list
+    bar: Bar = field(default_factory=Bar)
+    note: str = ""
+
+    @property
+    def value(self):
+        return statistics.median(self.samples)
+
+    @property
+    def verdict(self):
+        return self.bar.verdict(self.value)
+
+
+@dataclass
+class Plan:
+    """How much is measured: blocks of A B B A, and the seconds of each window."""
+
+    blocks: int = 7
+    seconds: float = 0.5
+    warmup: float = 0.15
+    idle_seconds: float = 10.0
+    repeats: int = 5
+
+
+class Compare:
+    """Two servers under the same load, side by side: the ratio of their CPU per exchange."""
+
+    def __init__(self, title, ours, theirs, load, bar=None, is_rate=False):
+        self.title = title
+        self.ours = ours
+        self.theirs = theirs
+        self.arguments = load.split()
+        self.bar = bar or Bar()
+        self.is_rate = is_rate
+
+    def measure(self, programs, plan):
+        load = [*self.arguments, f"--warmup={plan.warmup}", f"--seconds={plan.seconds}"]
+        costs = {"A": [], "B": []}
+        ratios = []
+        busy = []
+        for block in range(plan.blocks):
+            # Fresh processes for each block, so that one lucky memory layout does not decide;
+            # A B B A, so that a drift of the machine meets both alike.
+            servers = {}
+            try:
+                servers["A"] = programs.start(self.ours)
+                servers["B"] = programs.start(self.theirs)
+                of_block = {"A": [], "B": []}
+                for side in "ABBA" if block % 2 == 0 else "BAAB":
+                    result = programs.load(servers[side], load)
+                    of_block[side].append(result["server_cpu_ns_each"])
+                    busy.append(result["server_busy"])
+            finally:
+                for server in servers.values():
+                    server.stop()
+            for side, values in of_block.items():
+                costs[side].append(statistics.mean(values))
+            ratios.append(costs["A"][-1] / costs["B"][-1])
+        if self.is_rate:
+            ratios = [1 / ratio for ratio in ratios]
+        note = (f"{statistics.median(costs['A']) / 1000:.3f} us against "
+                f"{statistics.median(costs['B']) / 1000:.3f} us of server CPU each; "
+                f"server {statistics.median(busy) * 100:.0f} % busy")
+        return [Figure(self.title, "ratio", ratios, self.bar, note)]
+
+
+class Micro:
+    """A micro benchmark, run as several processes; it interleaves its own pairs."""
+
+    def __init__(self, program, figures):
+        self.program = program
+        self.figures = figures  # name in the output, title, unit, bar
+
+    def measure(self, programs, plan):
+        runs = [programs.micro(self.program) for _ in range(plan.repeats)]
+        return [Figure(title, unit, [run[name] for run in runs], bar)
+                for name, title, unit, bar in self.figures]
+
+
+class Idle:
+    """Wake-ups, CPU and memory of a server whose connections say nothing."""
+
+    def __init__(self, server, connections, load):
+        self.server = server
+        self.connections = connections
+        self.arguments = load.split()
+
+    def measure(self, programs, plan):
+        server = programs.start(self.server)
+        try:
+            result = programs.load(server, [
+                *self.arguments, "--idle", "--greet", f"--connections={self.connections}",
+                "--warmup=2", f"--seconds={plan.idle_seconds}"])
+        finally:
+            server.stop()
+        wakes = result["switches_voluntary"] + result["switches_forced"]
+        kib = result["rss_kib_grown"] + result["page_table_kib_grown"]
+        title = f"{self.connections} idle connections"
+        return [
+            Figure(f"{title}: wake-ups", "/s", [wakes / result["seconds"]], Bar(0)),
+            Figure(f"{title}: server CPU", "us/s",
+                   [result["server_cpu_ns"] / 1000 / result["seconds"]], Bar(0)),
+            Figure(f"{title}: resident, page tables included", "KiB each",
+                   [kib / self.connections], Bar(None, 6)),
+        ]
+
+
+HTTP = "http --connections=64"
+
+ROWS = {
+    "switch": Micro("micro_switch", [
+        ("switch_ratio", "context switch against jump_fcontext", "ratio", Bar(0.8, 0.6)),
+        ("switch_soon", "context switch, one way", "ns", Bar()),
+        ("switch_boost", "jump_fcontext, one way", "ns", Bar()),
+    ]),
+    "yield": Micro("micro_sched yield", [
+        ("yield_2", "scheduled yield, 2 ready", "ns", Bar(12, 6)),
+        ("yield_1000", "scheduled yield, 1000 ready", "ns", Bar(18, 10)),
+    ]),
+    "spawn": Micro("micro_sched spawn", [
+        ("spawn_join", "spawn + run + join, warm", "ns", Bar(50, 25)),
+    ]),
+    "within": Micro("micro_sched within", [
+        ("within", "soon_within around a call that does not block", "ns", Bar()),
+    ]),
+    "offload": Micro("micro_sched offload", [
+        ("offload", "offload round trip", "us", Bar()),
+    ]),
+    "timer": Micro("micro_timer", [
+        ("timer_arm_cancel", "timer arm + cancel, 1 M live", "ns", Bar(60, 20)),
+    ]),
+    "park": Micro("micro_park", [
+        ("park_kib", "1 M parked tasks: resident with page tables", "KiB each", Bar(6, 5)),
+        ("park_seconds", "1 M parked tasks: time to make", "s", Bar(2, 1)),
+        ("park_vmas", "1 M parked tasks: VMAs", "", Bar(200, None, False, True)),
+    ]),
+    "echo64": Compare("echo 64 B, 64 connections, against raw epoll",
+                      "soon_echo", "echo_epoll", "echo --connections=64", Bar(1.05, 0.97)),
+    "echo1000": Compare("echo 64 B, 1000 connections, against raw epoll",
+                        "soon_echo", "echo_epoll", "echo --connections=1000", Bar(1.10, 1.00)),
+    "deadline": Compare("echo with a deadline on every read, against without",
+                        "soon_echo", "soon_echo --no-deadline", "echo --connections=64",
+                        Bar(1.03, 1.01)),
+    "http": Compare("HTTP keep-alive, 64 connections, against nginx",
+                    "soon_http", "nginx", HTTP, Bar(0.97, 0.90)),
+    "http16": Compare("HTTP 16 pipelined: requests per CPU second against nginx",
+                      "soon_http", "nginx", f"{HTTP} --depth=16", Bar(3, 6, True), is_rate=True),
+    "idle": Idle("soon_http", 5000, "http"),
+    "uring64": Compare("baselines: raw io_uring against raw epoll, echo, 64 connections",
+                       "echo_uring", "echo_epoll", "echo --connections=64"),
+    "uring1000": Compare("baselines: raw io_uring against raw epoll, echo, 1000 connections",
+                         "echo_uring", "echo_epoll", "echo --connections=1000"),
+    "rawhttp": Compare("baselines: raw epoll against nginx, HTTP keep-alive",
+                       "http_epoll", "nginx", HTTP),
+    "rawhttp16": Compare("baselines: raw epoll against nginx, requests per CPU second, 16 pipelined",
+                         "http_epoll", "nginx", f"{HTTP} --depth=16", is_rate=True),
+}
