@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * listener.h: taking connections.
+ *
+ *	soon_listener *l;
+ *	int rc = soon_listen("127.0.0.1:7000", NULL, &l);
+ *	soon_stream *conn;
+ *	while (rc == 0 && (rc = soon_listener_accept(l, &conn)) == 0)
+ *		rc = soon_spawn(&g, talk, conn);
+ *
+ * Most servers leave that loop, with its limits and its end, to soon_serve().
+ */
+#ifndef SOON_LISTENER_H
+#define SOON_LISTENER_H
+
+#include <soon/stream.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct soon_listener soon_listener;
+
+/* Zero means the default in every field. */
+typedef struct soon_listen_opts {
+	soon_stream_opts stream; /* of every accepted stream */
+	int backlog_count;       /* connections the kernel holds; default 4096, cut by somaxconn */
+	bool v6only;             /* "*" and "[::]" take IPv6 only */
+	bool reuse_port;         /* SO_REUSEPORT: several sockets share the port */
+	unsigned unix_mode;      /* permission bits of a unix socket's file; default by the umask */
+} soon_listen_opts;
+
+/*
+ * Listens on `where`, see <soon/addr.h>; port 0 lets the kernel choose, soon_listener_addr tells.
+ * A unix socket's file that nobody listens on any more is replaced.
+ * Suspends: only for a host name. Cancel: then a cancellation point. Null: `opts` for defaults.
+ * Ownership: returns owned, to be given to soon_listener_close.
+ * Errors: after a report, and in the message of the failure, with the address, the likely cause
+ * and what to do: -EINVAL `where` cannot be read. -EADDRINUSE. -EADDRNOTAVAIL not an address of
+ * this machine. -EACCES. -ENOENT no such host or folder. -EMFILE, -ENOMEM. -EPERM not on a core.
+ */
+SOON_API SOON_NODISCARD int soon_listen(const char *where,
+	const soon_listen_opts *SOON_NULLABLE opts, soon_listener **ret_listener) SOON_SUSPENDS;
+
+/*
+ * Takes the next connection.
+ * Suspends: until there is one. Cancel: cancellation point; no connection is lost to it.
+ * Ownership: returns owned, to be given to soon_stream_close/_abort.
+ * Errors: -ECANCELED. -EBUSY another task accepts. -ESHUTDOWN after soon_listener_stop and when
+ * what had arrived before is taken. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the connection stays in
+ * the kernel's queue where it can; wait before the next try.
+ */
+SOON_API SOON_NODISCARD int soon_listener_accept(soon_listener *listener, soon_stream **ret_stream)
+	SOON_SUSPENDS;
+
+/*
+ * Stops listening: later connections are refused at once, those that are complete already can
+ * still be accepted, without a wait. A second stop changes nothing. No task may be in accept.
+ * Suspends: may. Cancel: not a cancellation point.
+ */
+SOON_API void soon_listener_stop(soon_listener *listener) SOON_SUSPENDS;
+
+/*
+ * Reads the address that is listened on, with the port that the kernel chose.
+ * Suspends: never. Also after soon_listener_stop.
+ */
+SOON_API void soon_listener_addr(const soon_listener *listener, soon_addr *ret_addr);
+
+/*
+ * Stops, closes what was not accepted, and removes the file of a unix socket.
+ * Suspends: may. Cancel: not a cancellation point. Ownership: takes `listener`. Null: nothing
+ * happens. No task may be in a call of this listener.
+ */
+SOON_API void soon_listener_close(soon_listener *SOON_NULLABLE listener) SOON_SUSPENDS;
+
+/* Closes `listener` on every way out of the block. */
+#define SOON_LISTENER_OWN(listener)                                                                \
+	soon_listener *soon__own_##listener                                                        \
+		__attribute__((cleanup(soon__listener_left), unused)) = (listener)
+SOON_API void soon__listener_left(soon_listener **listener);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
