@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * io.h: POSIX input and output that parks the task instead of blocking the thread.
+ *
+ * The names, arguments and results are those of the system calls, with two differences: a failure
+ * is a negative errno, and a call inside a cancelled scope fails with -ECANCELED. A deadline comes
+ * from the scope around the call:
+ *
+ *	ssize_t n = soon_within(SOON_S(5), soon_read(fd, buf, sizeof buf));
+ *	if (n == -ETIMEDOUT)
+ *		...
+ *
+ * What holds for every call here, unless its comment says otherwise:
+ *   Affinity: core, in a task. Suspends: always. Cancel: cancellation point; cancelled before the
+ *   kernel was asked, nothing has happened; an operation that completed although a cancel was asked
+ *   for gives its real result, and the next call fails.
+ *   Ownership: memory passed in is lent until the return; a descriptor stays the caller's.
+ *   Errors: -ECANCELED the scope is cancelled. -EBADF not a descriptor, or soon_close() was called
+ *   on it meanwhile. -EPERM not in a task. -EOPNOTSUPP this run has no I/O back end. -EIO the kernel
+ *   ended the operation for no reason we know (with a report). Otherwise those of the system call,
+ *   but never -EINTR, and -EAGAIN only from a file that cannot be polled and is O_NONBLOCK.
+ *   Limits: one call moves at most 2 GiB - 4 KiB, as the system calls do.
+ *   Cost: no system call of its own (the scheduler submits all of a pass at once), no allocation.
+ *   Several tasks may use one descriptor at a time; the order among them is the kernel's.
+ */
+#ifndef SOON_IO_H
+#define SOON_IO_H
+
+#include <soon/task.h>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Reads what is there, at most `len` bytes, from the descriptor's position on.
+ * Returns: the number of bytes; 0 at the end of the stream or file. See: read(2).
+ */
+SOON_API SOON_NODISCARD ssize_t soon_read(int fd, void *buf, size_t len) SOON_SUSPENDS;
+
+/* As soon_read, into `count` pieces of memory. See: readv(2). */
+SOON_API SOON_NODISCARD ssize_t soon_readv(
+	int fd, const struct iovec *iov, int count) SOON_SUSPENDS;
+
+/* As soon_read, from `offset`; the descriptor's position stays. See: pread(2). */
+SOON_API SOON_NODISCARD ssize_t soon_pread(
+	int fd, void *buf, size_t len, off_t offset) SOON_SUSPENDS;
+
+/*
+ * Writes at most `len` bytes at the descriptor's position.
+ * Returns: the number of bytes, which may be fewer than `len`. A broken pipe or socket raises SIGPIPE
+ * unless that is ignored; soon_send never does. See: write(2).
+ */
+SOON_API SOON_NODISCARD ssize_t soon_write(int fd, const void *buf, size_t len) SOON_SUSPENDS;
+
+/* As soon_write, from `count` pieces of memory. See: writev(2). */
+SOON_API SOON_NODISCARD ssize_t soon_writev(
+	int fd, const struct iovec *iov, int count) SOON_SUSPENDS;
+
+/* As soon_write, at `offset`; the descriptor's position stays. See: pwrite(2). */
+SOON_API SOON_NODISCARD ssize_t soon_pwrite(
+	int fd, const void *buf, size_t len, off_t offset) SOON_SUSPENDS;
+
+/*
+ * Reads until `len` bytes are there or the stream ends.
+ * Cancel: cancellation point; `*ret_done` bytes have been read by then.
+ * Null: `ret_done` when the count at a failure is not wanted; otherwise it is set on every return.
+ * Returns: the number of bytes, below `len` only at the end of the stream.
+ */
+SOON_API SOON_NODISCARD ssize_t soon_read_full(
+	int fd, void *buf, size_t len, size_t *SOON_NULLABLE ret_done) SOON_SUSPENDS;
+
+/* Writes all `len` bytes. Otherwise as soon_read_full. Returns: `len`. */
+SOON_API SOON_NODISCARD ssize_t soon_write_full(
+	int fd, const void *buf, size_t len, size_t *SOON_NULLABLE ret_done) SOON_SUSPENDS;
+
+/* Receives from a socket. Returns: as soon_read. See: recv(2). */
+SOON_API SOON_NODISCARD ssize_t soon_recv(int fd, void *buf, size_t len, int flags) SOON_SUSPENDS;
+
+/*
+ * Sends on a socket; MSG_NOSIGNAL is implied. Returns: as soon_write. With MSG_WAITALL a stream
+ * socket takes all or gives an error or, after a failure half-way, the part. See: send(2).
+ */
+SOON_API SOON_NODISCARD ssize_t soon_send(
+	int fd, const void *buf, size_t len, int flags) SOON_SUSPENDS;
+
+/*
+ * Takes one connection from a listening socket; SOCK_CLOEXEC is implied. For a server's accept
+ * loop soon_acceptor is cheaper.
+ * Null: `addr` and `addr_len` when the peer's address is not wanted.
+ * Returns: the new descriptor, the caller's. A cancel never loses one. See: accept4(2).
+ */
+SOON_API SOON_NODISCARD int soon_accept(int fd, struct sockaddr *SOON_NULLABLE addr,
+	socklen_t *SOON_NULLABLE addr_len, int flags) SOON_SUSPENDS;
+
+/*
+ * Connects a socket. After a cancel or failure the socket's state is unknown: close it.
+ * Returns: 0. Errors: -ETIMEDOUT also when the network gave up. See: connect(2).
+ */
+SOON_API SOON_NODISCARD int soon_connect(
+	int fd, const struct sockaddr *addr, socklen_t addr_len) SOON_SUSPENDS;
+
+/* Flushes a file to its device; with `only_data` as fdatasync(2). Returns: 0. See: fsync(2). */
+SOON_API SOON_NODISCARD int soon_fsync(int fd, bool only_data) SOON_SUSPENDS;
+
+/*
+ * Waits until one of `events` (POLLIN, POLLOUT, ...) holds for the descriptor.
+ * Returns: those that hold, POLLERR and POLLHUP among them. See: poll(2).
+ */
+SOON_API SOON_NODISCARD int soon_poll_fd(int fd, unsigned events) SOON_SUSPENDS;
+
+/*
+ * Ends what other tasks have in flight on the descriptor, with -EBADF for them, waits until the
+ * kernel is through with their memory, and closes it: always, also in a cancelled scope. A plain
+ * close(2) would leave those operations running.
+ * Affinity: core, in a task; elsewhere on a core's thread it closes without waiting, and aborts if
+ * an operation is in flight. Suspends: may. Cancel: not a cancellation point.
+ * Returns: 0. Errors: -EBADF not a descriptor; others of close(2), after which it is closed too.
+ */
+SOON_API int soon_close(int fd) SOON_SUSPENDS;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
