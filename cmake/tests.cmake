@@ -5,6 +5,8 @@
 # LABELS carry two decisions: a program labelled `tsan` is what ThreadSanitizer builds (Criterion
 # does not work under it), a test labelled `valgrind` is what runs under Valgrind.
 
+set(SOON_FUZZ_SECONDS 20 CACHE STRING "How long ctest runs each fuzz target with SOON_FUZZ")
+
 pkg_check_modules(criterion IMPORTED_TARGET criterion)
 if(SOON_VALGRIND)
 	find_program(SOON_VALGRIND_PROGRAM valgrind REQUIRED)
@@ -78,9 +80,14 @@ function(soon_add_fuzz_test name)
 	if(NOT SOON_FUZZ)
 		list(APPEND arg_SOURCES "${PROJECT_SOURCE_DIR}/tests/support/fuzz_main.c")
 	endif()
-	set(seconds 10)
-	soon__test_target("${name}" "${arg_SOURCES}" "fuzz" "" target test
-		"$<$<BOOL:${SOON_FUZZ}>:-max_total_time=${seconds}>" "${corpus}")
+	set(arguments "${corpus}")
+	if(SOON_FUZZ)
+		# What it finds goes to the first folder, which is therefore not the source's.
+		set(found "${CMAKE_CURRENT_BINARY_DIR}/${name}_found")
+		file(MAKE_DIRECTORY "${found}")
+		set(arguments -max_total_time=${SOON_FUZZ_SECONDS} "${found}" "${corpus}")
+	endif()
+	soon__test_target("${name}" "${arg_SOURCES}" "fuzz" "" target test ${arguments})
 	if(target AND SOON_FUZZ)
 		target_link_options(${target} PRIVATE -fsanitize=fuzzer)
 	endif()
