@@ -36,7 +36,10 @@ SOON_API __attribute__((noreturn)) SOON_COLD void soon__assert_failed(
 /* Aborts with a formatted message, for misuse that would corrupt memory. Affinity: any. */
 SOON_API __attribute__((noreturn)) SOON_COLD void soon_die(const char *fmt, ...) SOON_PRINTF(1, 2);
 
-/* Files a report, see <soon/report.h>. Affinity: any; not signal-safe. Limits: 1 KiB of text. */
+/*
+ * Files a report, see <soon/report.h>. `rc` is a negative errno or 0.
+ * Affinity: any; not signal-safe. Limits: SOON_REPORT_TEXT_BYTES, cut beyond.
+ */
 SOON_API SOON_COLD void soon_report_file(soon_report_level level, int rc, const char *fmt, ...)
 	SOON_PRINTF(3, 4);
 

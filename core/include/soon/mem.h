@@ -13,9 +13,9 @@ extern "C" {
 #endif
 
 /*
- * As malloc, calloc with one size, realloc and free of the C library, in an arena of soon's own.
+ * As malloc, calloc with one size, realloc and free of the C library; never mix the two.
  * Affinity: any. Suspends: never. Ownership: returns owned, to be given to soon_free.
- * Returns: NULL when there is no memory. soon_zalloc: zeroed.
+ * Returns: NULL when there is no memory, and only then: no bytes are one. soon_zalloc: zeroed.
  */
 SOON_API SOON_NODISCARD void *soon_malloc(size_t bytes) SOON_ANY_THREAD;
 SOON_API SOON_NODISCARD void *soon_zalloc(size_t bytes) SOON_ANY_THREAD;

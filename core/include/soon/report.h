@@ -19,6 +19,9 @@ typedef enum soon_report_level {
 	SOON_REPORT_ERROR,   /* misuse, a leak, a failure nobody could receive */
 } soon_report_level;
 
+/* Longest text, its end included: it is put together on the stack of the task it is about. */
+#define SOON_REPORT_TEXT_BYTES 768
+
 typedef struct soon_report {
 	soon_report_level level;
 	int rc;           /* the errno in question, negative, or 0 */
