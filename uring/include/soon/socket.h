@@ -85,8 +85,8 @@ SOON_API void soon_receiver_init(soon_receiver *receiver, int fd) SOON_ON_CORE;
  * Limits: 8 unread chunks, 64 KiB (fewer when the core runs short), then the peer has to wait.
  * Cost: no system call, no allocation.
  */
-SOON_API SOON_NODISCARD ssize_t soon_receiver_next(
-	soon_receiver *receiver, soon_slice *ret_chunk) SOON_SUSPENDS;
+SOON_API SOON_NODISCARD ssize_t soon_receiver_next(soon_receiver *receiver, soon_slice *ret_chunk)
+	SOON_SUSPENDS;
 
 /*
  * As soon_receiver_next, if there is something to give without waiting.
@@ -122,15 +122,24 @@ SOON_API void soon_sender_init(soon_sender *sender, int fd) SOON_ON_CORE;
  * Returns: 0. Errors: -EBUSY one is in flight; `data` is not used. Otherwise that of an earlier
  * send: the stream is broken and the result stays.
  */
-SOON_API SOON_NODISCARD int soon_sender_start(
-	soon_sender *sender, const void *data, size_t len) SOON_ON_CORE;
+SOON_API SOON_NODISCARD int soon_sender_start(soon_sender *sender, const void *data, size_t len)
+	SOON_ON_CORE;
 
 /*
  * As soon_sender_start, for several pieces in order. The array is borrowed too, and its contents
  * are used up. Limits: 1024 pieces.
  */
-SOON_API SOON_NODISCARD int soon_sender_startv(
-	soon_sender *sender, struct iovec *iov, int count) SOON_ON_CORE;
+SOON_API SOON_NODISCARD int soon_sender_startv(soon_sender *sender, struct iovec *iov, int count)
+	SOON_ON_CORE;
+
+/*
+ * Names a function to be called whenever a send has ended, with 0 or the error: on the core's
+ * thread, outside any task, never from within soon_sender_start. It may start the next send, and
+ * soon_sender_wait then returns for the one that ended all the same.
+ * Affinity: core. Suspends: never. Null: `fn` for none.
+ */
+typedef void (*soon_sender_fn)(soon_sender *sender, int rc);
+SOON_API void soon_sender_on_end(soon_sender *sender, soon_sender_fn SOON_NULLABLE fn) SOON_ON_CORE;
 
 /* Returns whether a send is in flight. Affinity: core. Suspends: never. */
 SOON_API SOON_NODISCARD bool soon_sender_is_busy(const soon_sender *sender) SOON_ON_CORE;
@@ -144,6 +153,14 @@ SOON_API SOON_NODISCARD bool soon_sender_is_busy(const soon_sender *sender) SOON
  * send(2), -EPIPE among them: the stream is broken and the result stays.
  */
 SOON_API SOON_NODISCARD int soon_sender_wait(soon_sender *sender) SOON_SUSPENDS;
+
+/*
+ * Cuts a send in flight short and waits for the kernel; the sender can be used on. The function of
+ * soon_sender_on_end is not called for that send.
+ * Affinity: core, in a task. Suspends: may. Cancel: not a cancellation point.
+ * Returns: how many bytes of what was started last the kernel did not take, from its end.
+ */
+SOON_API size_t soon_sender_stop(soon_sender *sender) SOON_SUSPENDS;
 
 /*
  * Ends it: cuts a send in flight short and waits for the kernel. Twice is harmless.
