@@ -9,9 +9,12 @@
 #include <soon/task.h>
 #include <soon/thread.h>
 
+struct soon__io;
+
 struct soon__poller {
 	const struct soon__poller_ops *ops;
 	soon_core *core;
+	struct soon__io *io; /* the operations it offers to the I/O layer; NULL for none */
 };
 
 struct soon__poller_ops {
