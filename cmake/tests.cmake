@@ -10,8 +10,8 @@ set(SOON_FUZZ_SECONDS 20 CACHE STRING "How long ctest runs each fuzz target with
 pkg_check_modules(criterion IMPORTED_TARGET criterion)
 if(SOON_VALGRIND)
 	find_program(SOON_VALGRIND_PROGRAM valgrind REQUIRED)
-	set(SOON_TEST_WRAPPER ${SOON_VALGRIND_PROGRAM} --quiet --trace-children=yes
-		--error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+	set(SOON_TEST_WRAPPER ${SOON_VALGRIND_PROGRAM} --quiet --trace-children=yes --show-leak-kinds=definite
+		--error-exitcode=99
 		"--suppressions=${PROJECT_SOURCE_DIR}/tests/support/valgrind.supp")
 	set(SOON_TEST_SLOWNESS 10)
 elseif(SOON_SANITIZE)
@@ -31,14 +31,13 @@ function(soon_add_unit_test name)
 	if(SOON_SANITIZE MATCHES "thread" OR NOT criterion_FOUND)
 		return()
 	endif()
-	soon__test_target("${name}" "${arg_SOURCES}" "${arg_LABELS}" "${arg_TIMEOUT}" target test)
+	# tools/summary.py counts the cases of each program from its report.
+	file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/criterion")
+	soon__test_name("${name}" target test)
+	soon__test_target("${name}" "${arg_SOURCES}" "${arg_LABELS}" "${arg_TIMEOUT}" target test
+		"--json=${PROJECT_BINARY_DIR}/criterion/${target}.json")
 	if(target)
 		target_link_libraries(${target} PRIVATE ${arg_LINK} PkgConfig::criterion)
-		# tools/summary.py counts the cases of each program from these.
-		file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/criterion")
-		set(report "${PROJECT_BINARY_DIR}/criterion/${target}.json")
-		set_tests_properties(${test} PROPERTIES
-			ENVIRONMENT "CRITERION_OUTPUTS=json:${report}")
 	endif()
 endfunction()
 
@@ -51,8 +50,11 @@ function(soon_add_program_test name)
 		return()
 	endif()
 	soon__test_target("${name}" "${arg_SOURCES}" "${arg_LABELS}" "${arg_TIMEOUT}" target test)
-	if(target AND arg_LINK)
+	if(target)
 		target_link_libraries(${target} PRIVATE ${arg_LINK})
+		# Criterion leaks a little itself; its tests are checked by the harness instead.
+		set_tests_properties(${test} PROPERTIES ENVIRONMENT
+			"VALGRIND_OPTS=--leak-check=full --errors-for-leak-kinds=definite")
 	endif()
 endfunction()
 
@@ -128,7 +130,8 @@ function(soon__test_target name sources labels timeout ret_target ret_test)
 		C_STANDARD 17
 		C_STANDARD_REQUIRED ON
 		C_EXTENSIONS ON)
-	target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+	target_compile_definitions(${target} PRIVATE
+		_GNU_SOURCE $<$<BOOL:${SOON_VALGRIND}>:SOON_VALGRIND=1>)
 	target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
 	# Only unit tests and simulations know the repository; the others build as a stranger would.
 	if(test MATCHES "^(unit|sim)/")

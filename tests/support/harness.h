@@ -9,7 +9,8 @@
  *
  * The body of SOON_TEST is a task inside soon_run(). SOON_TEST_PLAIN is for a body that needs no
  * runtime or starts its own. Both fail when a report of level ERROR was filed that the test did not
- * announce, and when memory leaked: LeakSanitizer alone would only print, Criterion would pass.
+ * announce, and when memory leaked or Valgrind found something: the tools alone would only print,
+ * Criterion would pass; it also passes a test whose .fini fails, so the checks end the body.
  * Each test is a process of its own, so nothing here has to be undone.
  *
  * Where ThreadSanitizer runs, Criterion cannot: see program.h.
@@ -32,32 +33,48 @@
 #ifdef SOON_TEST_ASAN
 #include <sanitizer/lsan_interface.h>
 #endif
+#ifdef SOON_VALGRIND
+#include <valgrind/memcheck.h>
+#endif
 
 /* How many reports of level ERROR the test means to cause; its body sets it. */
 static uint64_t soon_test_reports_expected __attribute__((unused));
 
-/* A body that failed never got here, and what it left allocated says nothing. */
-static bool soon_test_body_ended __attribute__((unused));
-
-static inline void soon_test_fini(void)
+#ifdef SOON_VALGRIND
+static inline unsigned long soon_test_bytes_lost(void)
 {
-	if (!soon_test_body_ended)
-		return;
-	cr_expect_eq(soon_report_errors(), soon_test_reports_expected,
-		"%ju reports were filed, %ju expected", (uintmax_t)soon_report_errors(),
-		(uintmax_t)soon_test_reports_expected);
+	unsigned long lost = 0, dubious = 0, reachable = 0, suppressed = 0;
+
+	VALGRIND_DO_LEAK_CHECK;
+	VALGRIND_COUNT_LEAKS(lost, dubious, reachable, suppressed);
+	(void)dubious, (void)reachable, (void)suppressed;
+	return lost;
+}
+#endif
+
+/* A body that failed never gets here, and what it left allocated says nothing. */
+static inline void soon_test_end(void)
+{
+	uint64_t reports = soon_report_errors();
+
+	cr_assert_eq(reports, soon_test_reports_expected, "%ju reports were filed, %ju expected",
+		(uintmax_t)reports, (uintmax_t)soon_test_reports_expected);
 #ifdef SOON_TEST_ASAN
-	cr_expect_eq(__lsan_do_recoverable_leak_check(), 0, "memory leaked, see above");
+	cr_assert_eq(__lsan_do_recoverable_leak_check(), 0, "memory leaked, see above");
+#endif
+#ifdef SOON_VALGRIND
+	cr_assert_eq(VALGRIND_COUNT_ERRORS, 0, "Valgrind found errors, see above");
+	cr_assert_eq(soon_test_bytes_lost(), 0, "memory leaked, see above");
 #endif
 }
 
 /* Further arguments are Criterion's: .timeout, .signal, .disabled. */
 #define SOON_TEST_PLAIN(suite, name, ...)                                                          \
 	static void suite##_##name##_body(void);                                                   \
-	Test(suite, name, .fini = soon_test_fini, ##__VA_ARGS__)                                   \
+	Test(suite, name, ##__VA_ARGS__)                                                           \
 	{                                                                                          \
 		suite##_##name##_body();                                                           \
-		soon_test_body_ended = true;                                                       \
+		soon_test_end();                                                                   \
 	}                                                                                          \
 	static void suite##_##name##_body(void)
 
@@ -69,11 +86,11 @@ static inline void soon_test_fini(void)
 		suite##_##name##_body();                                                           \
 		return 0;                                                                          \
 	}                                                                                          \
-	Test(suite, name, .fini = soon_test_fini, ##__VA_ARGS__)                                   \
+	Test(suite, name, ##__VA_ARGS__)                                                           \
 	{                                                                                          \
 		int rc = soon_run(suite##_##name##_task, NULL);                                    \
 		cr_assert_eq(rc, 0, "soon_run gave %d", rc);                                       \
-		soon_test_body_ended = true;                                                       \
+		soon_test_end();                                                                   \
 	}                                                                                          \
 	static void suite##_##name##_body(void)
 
