@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The scheduler from above, through public calls: yield, spawn, soon_within, offload.
+ *
+ *	micro_sched yield|spawn|within|offload
+ */
+#include <soon/group.h>
+#include <soon/scope.h>
+#include <soon/task.h>
+#include <soon/thread.h>
+
+#include "../common/clock.h"
+#include "micro.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define YIELDS        4000000u /* in all, over all tasks */
+#define SPAWNS        200000u
+#define BATCH         1000u
+#define WITHIN_ROUNDS 2000000u
+#define OFFLOADS      5000u
+
+static int yield_often(uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		int rc = soon_yield();
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Nanoseconds for one yield with `task_count` tasks that do nothing else. */
+static int measure_yield(unsigned task_count, double *ret_ns)
+{
+	uint64_t count = YIELDS / task_count;
+	int64_t start_ns;
+	int rc = 0;
+
+	SOON_GROUP(group);
+	start_ns = now_ns();
+	for (unsigned i = 0; i < task_count && rc == 0; i++)
+		rc = soon_spawn(&group, yield_often, count);
+	rc = (int)soon_group_close(&group, rc);
+	*ret_ns = (double)(now_ns() - start_ns) / (double)(count * task_count);
+	return rc;
+}
+
+static int nothing(void *unused)
+{
+	(void)unused;
+	return 0;
+}
+
+/* One task at a time: spawn it, wait for it by its handle. */
+static int spawn_and_join(uint64_t count)
+{
+	int rc = 0;
+
+	SOON_GROUP(group);
+	for (uint64_t i = 0; i < count && rc == 0; i++) {
+		soon_task *task;
+
+		rc = soon_spawn_with(
+			&group, &((soon_task_opts){ .ret_task = &task }), nothing, NULL);
+		if (rc == 0)
+			rc = soon_join(task, NULL);
+	}
+	return (int)soon_group_close(&group, rc);
+}
+
+/* One task at a time, each in a group of its own, whose close is the join. */
+static int spawn_and_close(uint64_t count)
+{
+	int rc = 0;
+
+	for (uint64_t i = 0; i < count && rc == 0; i++) {
+		SOON_GROUP(group);
+		rc = soon_spawn(&group, nothing, NULL);
+		rc = (int)soon_group_close(&group, rc);
+	}
+	return rc;
+}
+
+/* A thousand at a time in one group, closed together. */
+static int spawn_batches(uint64_t count)
+{
+	int rc = 0;
+
+	for (uint64_t done = 0; done < count && rc == 0; done += BATCH) {
+		SOON_GROUP(group);
+		for (unsigned i = 0; i < BATCH && rc == 0; i++)
+			rc = soon_spawn(&group, nothing, NULL);
+		rc = (int)soon_group_close(&group, rc);
+	}
+	return rc;
+}
+
+static __attribute__((noinline)) int does_not_block(int value)
+{
+	micro_barrier();
+	return value;
+}
+
+static int within_often(uint64_t count)
+{
+	ssize_t rc = 0;
+
+	for (uint64_t i = 0; i < count && rc == 0; i++)
+		rc = soon_within(SOON_S(30), does_not_block(0));
+	return (int)rc;
+}
+
+static int offload_often(uint64_t count)
+{
+	int rc = 0;
+
+	for (uint64_t i = 0; i < count && rc == 0; i++)
+		rc = soon_offload(nothing, NULL);
+	return rc;
+}
+
+/* The median time of one of `count` rounds, after one run to warm up. */
+static int measure_rounds(int (*rounds)(uint64_t), uint64_t count, double *ret_ns)
+{
+	double ns[MICRO_REPEATS];
+	int rc = rounds(count / 4);
+
+	for (size_t i = 0; i < MICRO_REPEATS && rc == 0; i++) {
+		int64_t start_ns = now_ns();
+
+		rc = rounds(count);
+		ns[i] = (double)(now_ns() - start_ns) / (double)count;
+	}
+	if (rc == 0)
+		*ret_ns = micro_median(ns, MICRO_REPEATS);
+	return rc;
+}
+
+static int run_yield(void *unused)
+{
+	static const unsigned task_counts[] = { 2, 1000 };
+	double ns[MICRO_REPEATS];
+	int rc = 0;
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(task_counts) / sizeof(task_counts[0]); i++) {
+		char name[32];
+
+		rc = measure_yield(task_counts[i], &ns[0]); /* warms up */
+		for (size_t j = 0; j < MICRO_REPEATS && rc == 0; j++)
+			rc = measure_yield(task_counts[i], &ns[j]);
+		if (rc < 0)
+			return rc;
+		(void)snprintf(name, sizeof(name), "yield_%u", task_counts[i]);
+		micro_print(name, micro_median(ns, MICRO_REPEATS), "ns");
+	}
+	return rc;
+}
+
+static int run_spawn(void *unused)
+{
+	double ns;
+	int rc;
+
+	(void)unused;
+	rc = measure_rounds(spawn_and_join, SPAWNS, &ns);
+	if (rc < 0)
+		return rc;
+	micro_print("spawn_join", ns, "ns");
+	rc = measure_rounds(spawn_and_close, SPAWNS, &ns);
+	if (rc < 0)
+		return rc;
+	micro_print("spawn_close", ns, "ns");
+	rc = measure_rounds(spawn_batches, SPAWNS, &ns);
+	if (rc < 0)
+		return rc;
+	micro_print("spawn_batch", ns, "ns");
+	return 0;
+}
+
+static int run_within(void *unused)
+{
+	double ns;
+	int rc;
+
+	(void)unused;
+	rc = measure_rounds(within_often, WITHIN_ROUNDS, &ns);
+	if (rc == 0)
+		micro_print("within", ns, "ns");
+	return rc;
+}
+
+static int run_offload(void *unused)
+{
+	double ns;
+	int rc;
+
+	(void)unused;
+	rc = measure_rounds(offload_often, OFFLOADS, &ns);
+	if (rc == 0)
+		micro_print("offload", ns / 1000, "us");
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(void *unused);
+	} benchmarks[] = {
+		{ "yield", run_yield },
+		{ "spawn", run_spawn },
+		{ "within", run_within },
+		{ "offload", run_offload },
+	};
+
+	for (size_t i = 0; i < sizeof(benchmarks) / sizeof(benchmarks[0]); i++) {
+		if (argc == 2 && strcmp(argv[1], benchmarks[i].name) == 0) {
+			int rc = soon_run(benchmarks[i].run, NULL);
+
+			if (rc < 0)
+				micro_die(argv[1], rc);
+			return 0;
+		}
+	}
+	(void)fprintf(stderr, "usage: micro_sched yield|spawn|within|offload\n");
+	return 1;
+}
