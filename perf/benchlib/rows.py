@@ -193,6 +193,6 @@ ROWS = {
                          "echo_uring", "echo_epoll", "echo --connections=1000"),
     "rawhttp": Compare("baselines: raw epoll against nginx, HTTP keep-alive",
                        "http_epoll", "nginx", HTTP),
-    "rawhttp16": Compare("baselines: raw epoll against nginx, requests per CPU second, 16 pipelined",
+    "rawhttp16": Compare("baselines: raw epoll against nginx, 16 pipelined: per CPU second",
                          "http_epoll", "nginx", f"{HTTP} --depth=16", is_rate=True),
 }

@@ -44,7 +44,8 @@ static size_t compose(const struct load_opts *opts, struct conn *conn)
 	if (conn->batch++ > 0)
 		return conn->out_bytes; /* the same as before */
 	bytes = snprintf(conn->out, REQUEST_BYTES_MAX,
-		"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUser-Agent: soon-load\r\nAccept: */*\r\n\r\n",
+		"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
+		"User-Agent: soon-load\r\nAccept: */*\r\n\r\n",
 		opts->path, (unsigned)opts->port);
 	for (unsigned i = 1; i < opts->depth_count; i++)
 		memcpy(conn->out + (size_t)i * (size_t)bytes, conn->out, (size_t)bytes);

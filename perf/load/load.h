@@ -33,7 +33,7 @@ struct load_opts {
 	uint64_t exchange_limit; /* ends the window early; 0: only time does */
 };
 
-/* One connection. A batch is written, then its whole answer is verified, then the next is written. */
+/* One connection: a batch is written, its whole answer verified, then the next is written. */
 struct conn {
 	int fd; /* -1 once it has failed */
 	bool is_watching_output;
