@@ -138,8 +138,8 @@ function(soon__test_target name sources labels timeout ret_target ret_test)
 		target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
 	endif()
 	if(test MATCHES "^unit/(core|uring|net)/")
-		target_include_directories(${target} PRIVATE
-			"${PROJECT_SOURCE_DIR}/${CMAKE_MATCH_1}")
+		target_compile_options(${target} PRIVATE
+			"SHELL:-iquote ${PROJECT_SOURCE_DIR}/${CMAKE_MATCH_1}")
 	endif()
 	target_link_libraries(${target} PRIVATE soon::soon_static)
 	soon_warnings(${target} TEST)
