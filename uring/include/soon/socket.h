@@ -58,11 +58,20 @@ SOON_API void soon_acceptor_init(soon_acceptor *acceptor, int fd) SOON_ON_CORE;
  * Affinity: core, in a task; one task at a time. Suspends: may. Cancel: cancellation point; no
  * connection is lost by it: the next call gives it, or fini closes it.
  * Returns: the descriptor, the caller's.
- * Errors: -ECANCELED. -EBUSY another task is waiting. -EBADF, -EINVAL, -ENOTSOCK, -EOPNOTSUPP the
- * socket does not listen (any more); those stay. -EPERM not in a task. -ENOMEM.
+ * Errors: -ECANCELED. -EBUSY another task is waiting. -ESHUTDOWN after soon_acceptor_stop. -EBADF,
+ * -EINVAL, -ENOTSOCK, -EOPNOTSUPP the socket does not listen (any more); those stay. -EPERM not in a
+ * task. -ENOMEM.
  * Limits: 16 accepted ahead of the caller, then the kernel is asked to stop until they are taken.
  */
 SOON_API SOON_NODISCARD int soon_acceptor_next(soon_acceptor *acceptor) SOON_SUSPENDS;
+
+/*
+ * Stops asking the kernel for connections and waits until it has stopped. What it had accepted by
+ * then is given by further soon_acceptor_next calls, which do not wait any more; then -ESHUTDOWN.
+ * Twice is harmless. No task may be waiting.
+ * Affinity: core, in a task. Suspends: may. Cancel: not a cancellation point.
+ */
+SOON_API void soon_acceptor_stop(soon_acceptor *acceptor) SOON_SUSPENDS;
 
 /*
  * Ends it: stops accepting, waits for the kernel, closes what nobody took. Twice is harmless.
