@@ -38,9 +38,10 @@ function(soon_layer name)
 		endif()
 	endforeach()
 	# Private headers are found by quotes only: core has a sched.h, and so has the system.
-	target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
-	target_compile_options(${target} PRIVATE
-		"$<$<COMPILE_LANGUAGE:C>:SHELL:-iquote ${CMAKE_CURRENT_SOURCE_DIR}>")
+	foreach(folder IN ITEMS "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+		target_compile_options(${target} PRIVATE
+			"$<$<COMPILE_LANGUAGE:C>:SHELL:-iquote ${folder}>")
+	endforeach()
 	target_link_libraries(${target} PRIVATE Threads::Threads ${arg_LINK})
 	target_compile_definitions(${target} PRIVATE _GNU_SOURCE ${arg_DEFINE})
 	if(SOON_VALGRIND)

@@ -70,6 +70,35 @@ function(soon_add_script_test name)
 	soon__test_properties(${test} "${arg_LABELS}" "${arg_TIMEOUT}")
 endfunction()
 
+# soon_add_aarch64_test(<name> SOURCES <absolute path>...)
+# A freestanding program for the other architecture, run under qemu's user emulation; skipped where
+# cross compiler or emulator are missing.
+function(soon_add_aarch64_test name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
+	if(SOON_SANITIZE OR SOON_VALGRIND OR NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		return()
+	endif()
+	find_program(SOON_AARCH64_GCC aarch64-linux-gnu-gcc)
+	find_program(SOON_AARCH64_QEMU NAMES qemu-aarch64 qemu-aarch64-static)
+	if(NOT SOON_AARCH64_GCC OR NOT SOON_AARCH64_QEMU)
+		soon_add_script_test(${name} COMMAND "${CMAKE_COMMAND}" -E false)
+		soon__test_name("${name}" target test)
+		set_tests_properties(${test} PROPERTIES DISABLED ON)
+		return()
+	endif()
+	set(program "${CMAKE_CURRENT_BINARY_DIR}/${name}")
+	add_custom_command(OUTPUT "${program}"
+		COMMAND "${SOON_AARCH64_GCC}" -static -std=gnu17 -O2 -g -D_GNU_SOURCE
+			-iquote "${PROJECT_SOURCE_DIR}/core" -iquote "${PROJECT_SOURCE_DIR}/tests"
+			-I "${PROJECT_SOURCE_DIR}/core/include"
+			${arg_SOURCES} -lm -o "${program}"
+		DEPENDS ${arg_SOURCES}
+		VERBATIM)
+	soon__test_name("${name}" target test)
+	add_custom_target(${target} ALL DEPENDS "${program}")
+	soon_add_script_test(${name} COMMAND "${SOON_AARCH64_QEMU}" "${program}")
+endfunction()
+
 # soon_add_fuzz_test(<name> SOURCES <file>... CORPUS <folder>)
 # With SOON_FUZZ a libFuzzer program that ctest runs for a moment; otherwise the same code with a
 # plain driver that runs the corpus once, so that every found input stays a test.
@@ -134,13 +163,15 @@ function(soon__test_target name sources labels timeout ret_target ret_test)
 		_GNU_SOURCE $<$<BOOL:${SOON_VALGRIND}>:SOON_VALGRIND=1>)
 	target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
 	# Only unit tests and simulations know the repository; the others build as a stranger would.
-	if(test MATCHES "^(unit|sim)/")
-		target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
-	endif()
+	set(private "")
 	if(test MATCHES "^unit/(core|uring|net)/")
-		target_compile_options(${target} PRIVATE
-			"SHELL:-iquote ${PROJECT_SOURCE_DIR}/${CMAKE_MATCH_1}")
+		set(private "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/${CMAKE_MATCH_1}")
+	elseif(test MATCHES "^(arch|sim)/")
+		set(private "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/core")
 	endif()
+	foreach(folder IN LISTS private)
+		target_compile_options(${target} PRIVATE "SHELL:-iquote ${folder}")
+	endforeach()
 	target_link_libraries(${target} PRIVATE soon::soon_static)
 	soon_warnings(${target} TEST)
 	add_test(NAME ${test} COMMAND ${SOON_TEST_WRAPPER} $<TARGET_FILE:${target}> ${ARGN})

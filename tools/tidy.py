@@ -56,6 +56,7 @@ ZONES = (
     Zone("tests/unit/core/", ALL, ("tests/unit/core", "tests/support", "core"), sibling=True),
     Zone("tests/unit/uring/", ALL, ("tests/unit/uring", "tests/support", "uring"), sibling=True),
     Zone("tests/unit/net/", ALL, ("tests/unit/net", "tests/support", "net"), sibling=True),
+    Zone("tests/arch/", ("core",), ("tests/support", "core")),
     Zone("tests/sim/", ALL, ("tests/sim", "tests/support", "core"), sibling=True),
     Zone("tests/kit/", ALL, ("tests/kit",), sibling=True),
     Zone("tests/support/", ALL, ("tests/support",), sibling=True),
@@ -168,7 +169,7 @@ def check_angled(src, zone, target, root):
 def check_quoted(src, zone, target, root):
     if target.startswith("core/spi/"):
         return None if zone.sibling else f'"{target}" is for the layers only'
-    places = [Path(src.path).parent] + [Path(p) for p in zone.private] + [Path("tests")]
+    places = [Path(src.path).parent, *map(Path, zone.private), Path("tests")]
     for place in places:
         found = os.path.normpath(place / target)
         if (root / found).is_file() and any(is_under(found, p) for p in zone.private):
