@@ -7,7 +7,7 @@
  *
  * The memory orders, each on the operation that needs it:
  *   head      a post releases what the caller wrote and the link; the exchange in take() acquires
- *             it. Opening releases `poller`; the post that finds ASLEEP acquires it.
+ *             it. Going to sleep releases the poller; the post that rings it acquires it.
  *   pending   a post that finds the callback pending releases what its caller wrote before; the
  *             exchange in run() that ends the waiting acquires it. So the run sees the data of
  *             every post that it answers. This is why run() exchanges instead of storing.
@@ -36,13 +36,12 @@ void soon__inbox_init(struct soon__inbox *inbox)
 	atomic_init(&inbox->head, SOON__INBOX_CLOSED);
 }
 
-void soon__inbox_open(struct soon__inbox *inbox, struct soon__poller *poller)
+void soon__inbox_open(struct soon__inbox *inbox)
 {
 	SOON_ASSERT(atomic_load_explicit(&inbox->head, memory_order_relaxed) == SOON__INBOX_CLOSED);
 	SOON_ASSERT(inbox->taken == NULL);
-	inbox->poller = poller;
-	/* Release: pairs with ring() by way of the compare-exchange in soon__inbox_post. */
-	atomic_store_explicit(&inbox->head, SOON__INBOX_AWAKE, memory_order_release);
+	/* Relaxed: a pointer to the core is how others learn of it, and that needs its own order. */
+	atomic_store_explicit(&inbox->head, SOON__INBOX_AWAKE, memory_order_relaxed);
 }
 
 /*
@@ -50,26 +49,28 @@ void soon__inbox_open(struct soon__inbox *inbox, struct soon__poller *poller)
  * count keeps the poller alive: the consumer may wake by itself, run the callback, end the run and
  * close before we come to ring.
  */
-static bool push_and_ring(struct soon__inbox *inbox, soon_callback *callback)
+static bool push_and_ring(soon_core *core, soon_callback *callback)
 {
+	struct soon__inbox *inbox = &core->inbox;
 	uintptr_t seen = SOON__INBOX_ASLEEP;
 	bool is_pushed;
 
 	/* Ordered before the push by the release below; seen by close() after its exchange. */
 	atomic_fetch_add_explicit(&inbox->ringing, 1, memory_order_relaxed);
 	callback->soon__next = NULL;
-	/* Acquire: pairs with soon__inbox_open and prepare_sleep. Release: pairs with take. */
+	/* Acquire: pairs with soon__inbox_prepare_sleep. Release: pairs with take. */
 	is_pushed = atomic_compare_exchange_strong_explicit(
 		&inbox->head, &seen, word_of(callback), memory_order_acq_rel, memory_order_relaxed);
 	if (is_pushed)
-		inbox->poller->ops->wake(inbox->poller);
+		core->poller->ops->wake(core->poller);
 	/* Release: pairs with soon__inbox_close. */
 	atomic_fetch_sub_explicit(&inbox->ringing, 1, memory_order_release);
 	return is_pushed;
 }
 
-int soon__inbox_post(struct soon__inbox *inbox, soon_callback *callback)
+int soon_post(soon_core *core, soon_callback *callback)
 {
+	struct soon__inbox *inbox = &core->inbox;
 	uintptr_t seen = atomic_load_explicit(&inbox->head, memory_order_relaxed);
 
 	SOON_ASSERT(callback->fn != NULL);
@@ -83,7 +84,7 @@ int soon__inbox_post(struct soon__inbox *inbox, soon_callback *callback)
 			return -ESHUTDOWN;
 		}
 		if (seen == SOON__INBOX_ASLEEP) {
-			if (push_and_ring(inbox, callback))
+			if (push_and_ring(core, callback))
 				return 0;
 			seen = atomic_load_explicit(&inbox->head, memory_order_relaxed);
 			continue;
@@ -96,15 +97,10 @@ int soon__inbox_post(struct soon__inbox *inbox, soon_callback *callback)
 	}
 }
 
-int soon_post(soon_core *core, soon_callback *callback)
-{
-	return soon__inbox_post(&core->inbox, callback);
-}
-
 /* Leaves `mark` in place of the chain and returns the chain, oldest first. */
 static soon_callback *take(struct soon__inbox *inbox, enum soon__inbox_mark mark)
 {
-	/* Acquire: pairs with both pushes of soon__inbox_post, through the whole chain. */
+	/* Acquire: pairs with both pushes of soon_post, through the whole chain. */
 	soon_callback *newest =
 		callback_of(atomic_exchange_explicit(&inbox->head, mark, memory_order_acquire));
 	soon_callback *oldest = NULL;
@@ -131,7 +127,7 @@ static void run(soon_callback *callback)
 	fn(callback);
 }
 
-unsigned soon__inbox_drain(struct soon__inbox *inbox)
+unsigned soon__inbox_drain(struct soon__inbox *inbox, unsigned max)
 {
 	unsigned count = 0;
 
@@ -140,7 +136,7 @@ unsigned soon__inbox_drain(struct soon__inbox *inbox)
 	/* Only once: a callback that posts itself again has to wait for the next drain. */
 	if (inbox->taken == NULL)
 		inbox->taken = take(inbox, SOON__INBOX_AWAKE);
-	while (inbox->taken != NULL && count < SOON__INBOX_DRAIN_MAX) {
+	while (inbox->taken != NULL && count < max) {
 		soon_callback *callback = inbox->taken;
 
 		inbox->taken = callback->soon__next;
@@ -192,5 +188,4 @@ void soon__inbox_close(struct soon__inbox *inbox)
 	/* Acquire: pairs with the end of push_and_ring. A ring is short; nobody can enter any more. */
 	while (atomic_load_explicit(&inbox->ringing, memory_order_acquire) != 0)
 		sched_yield();
-	inbox->poller = NULL;
 }

@@ -12,19 +12,15 @@
  * Since the same word is the list and the state, there is no window between "is it empty?" and
  * "go to sleep", and no fence.
  *
- * An accepted callback runs: either in a drain, or in the close.
+ * An accepted callback runs: either in a drain, or in the close. Posting is soon_post(); all that
+ * is declared here is the consumer's.
  */
 #ifndef CORE_INBOX_H
 #define CORE_INBOX_H
 
 #include <soon/thread.h>
 
-#include "core/spi/poller.h"
-
 #include <stdatomic.h>
-
-/* The most callbacks that one drain runs. */
-#define SOON__INBOX_DRAIN_MAX 256
 
 enum soon__inbox_mark {
 	SOON__INBOX_AWAKE = 0,
@@ -33,29 +29,23 @@ enum soon__inbox_mark {
 };
 
 struct soon__inbox {
-	/* The consumer's own. */
-	soon_callback *taken;        /* out of the list, oldest first, not yet run */
-	struct soon__poller *poller; /* whose wake() is the doorbell; also read by who rings */
+	soon_callback *taken; /* the consumer's: out of the list, oldest first, not yet run */
 
 	/* Written by producers, so on a cache line that nothing else of the core shares. */
 	char padding_before[64];
 	_Atomic(uintptr_t) head;   /* a mark, or the newest callback */
-	_Atomic(uint32_t) ringing; /* producers that may be inside poller->ops->wake() */
+	_Atomic(uint32_t) ringing; /* producers that may be inside wake() of the core's poller */
 	char padding_after[64];
 };
 
 /* Makes a closed inbox: every post fails. */
 void soon__inbox_init(struct soon__inbox *inbox);
 
-/* Starts to accept posts. The poller must live until soon__inbox_close() has returned. */
-void soon__inbox_open(struct soon__inbox *inbox, struct soon__poller *poller);
-
-/* soon_post(); from any thread or signal handler. */
-int soon__inbox_post(struct soon__inbox *inbox, soon_callback *callback);
-
 /*
- * The rest is the consumer's.
+ * Starts to accept posts. The core's poller must be there before the first sleep and live until
+ * soon__inbox_close() has returned.
  */
+void soon__inbox_open(struct soon__inbox *inbox);
 
 /* Returns whether a drain would run something. */
 static inline bool soon__inbox_is_due(struct soon__inbox *inbox)
@@ -65,10 +55,10 @@ static inline bool soon__inbox_is_due(struct soon__inbox *inbox)
 }
 
 /*
- * Runs what was posted before the call, at most SOON__INBOX_DRAIN_MAX, and returns how many. What
- * is left comes first in the next drain.
+ * Runs what was posted before the call, at most `max`, and returns how many. What is left comes
+ * first in the next drain.
  */
-unsigned soon__inbox_drain(struct soon__inbox *inbox);
+unsigned soon__inbox_drain(struct soon__inbox *inbox, unsigned max);
 
 /*
  * Announces that the consumer is going to sleep until its doorbell rings. Returns false, and then
