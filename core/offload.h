@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * offload.h: the threads that run blocking functions for a core's tasks.
+ */
+#ifndef CORE_OFFLOAD_H
+#define CORE_OFFLOAD_H
+
+#include <soon/thread.h>
+
+struct soon__offload;
+
+/*
+ * Ends the core's pool, once no task is left, and frees it; nothing happens when there is none. A
+ * thread that takes longer than the run's grace to end is reported and left to itself, and with it
+ * the pool.
+ */
+void soon__offload_stop(soon_core *core);
+
+#endif
