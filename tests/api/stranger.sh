@@ -4,7 +4,7 @@
 # that is promised: find_package with the shared and the static library, pkg-config likewise.
 set -euo pipefail
 
-build=$1 cmake=$2 cc=$3 libdir=$4
+build=$1 cmake=$2 generator=$3 cc=$4 libdir=$5
 here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -14,7 +14,7 @@ trap 'rm -rf "$tmp"' EXIT
 mv "$tmp/first" "$tmp/prefix"
 prefix=$tmp/prefix
 
-"$cmake" -S "$here/stranger" -B "$tmp/build" -DCMAKE_C_COMPILER="$cc" \
+"$cmake" -G "$generator" -S "$here/stranger" -B "$tmp/build" -DCMAKE_C_COMPILER="$cc" \
 	-DCMAKE_PREFIX_PATH="$prefix" >"$tmp/cmake.log" || { cat "$tmp/cmake.log"; exit 1; }
 "$cmake" --build "$tmp/build" >"$tmp/build.log" || { cat "$tmp/build.log"; exit 1; }
 "$tmp/build/stranger"
