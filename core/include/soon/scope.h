@@ -129,13 +129,14 @@ SOON_API bool soon_scope_expired(const soon_scope *scope);
 
 /*
  * Marks waits that hold no work in progress: SOON_IDLE { n = soon_stream_peek(...); }. A drain
- * ends such waits at once with -ECANCELED. Leave the block only by its end.
+ * ends such waits at once with -ECANCELED.
+ * Affinity: core, in a task (aborts otherwise). Suspends: never by itself.
  */
 #define SOON_IDLE                                                                                  \
-	for (bool soon__once = (soon__idle_enter(), true); soon__once;                             \
-		soon__once = (soon__idle_leave(), false))
-SOON_API void soon__idle_enter(void) SOON_ON_CORE;
-SOON_API void soon__idle_leave(void) SOON_ON_CORE;
+	for (bool soon__once __attribute__((cleanup(soon__idle_left))) = soon__idle_enter();       \
+		soon__once; soon__once = false)
+SOON_API bool soon__idle_enter(void) SOON_ON_CORE;
+SOON_API void soon__idle_left(bool *once);
 
 /*
  * Returns the earliest deadline that applies to the caller: SOON_NEVER if none, 0 if already

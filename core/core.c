@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * core.c: the loop of a core, and the run around it.
+ */
+#include "core.h"
+
+#include <soon/mem.h>
+
+#include "overflow.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	TASKS_MAX_DEFAULT = 2 * 1024 * 1024,
+	POSTS_PER_PASS = 256,
+};
+
+static const soon_ns TRIM_PERIOD = SOON_S(1);
+static const soon_ns GRACE_DEFAULT = SOON_S(30);
+
+_Thread_local soon_core *soon__core __attribute__((tls_model("initial-exec")));
+
+/* Cores that no run uses. They are never freed: see core.h. */
+static pthread_mutex_t free_cores_lock = PTHREAD_MUTEX_INITIALIZER;
+static soon_core *free_cores;
+
+soon_core *soon_core_self(void)
+{
+	return soon__core;
+}
+
+struct soon__poller *soon__poller_or_null(void)
+{
+	return soon__core ? soon__core->poller : NULL;
+}
+
+struct soon__poller *soon__poller_self(void)
+{
+	SOON_ASSERT(soon__core);
+	return soon__core->poller;
+}
+
+static soon_core *core_acquire(void)
+{
+	soon_core *core;
+
+	(void)pthread_mutex_lock(&free_cores_lock);
+	core = free_cores;
+	if (core)
+		free_cores = core->next_free;
+	(void)pthread_mutex_unlock(&free_cores_lock);
+	if (core)
+		return core;
+	core = soon_zalloc(sizeof *core);
+	if (core)
+		soon__inbox_init(&core->inbox);
+	return core;
+}
+
+static void core_release(soon_core *core)
+{
+	(void)pthread_mutex_lock(&free_cores_lock);
+	core->next_free = free_cores;
+	free_cores = core;
+	(void)pthread_mutex_unlock(&free_cores_lock);
+}
+
+static void opts_fill(soon_opts *opts, const soon_opts *given)
+{
+	*opts = given ? *given : (soon_opts){ 0 };
+	if (!opts->stack_bytes)
+		opts->stack_bytes = SOON__STACK_BYTES_DEFAULT;
+	if (!opts->tasks_max)
+		opts->tasks_max = TASKS_MAX_DEFAULT;
+	if (!opts->grace)
+		opts->grace = GRACE_DEFAULT;
+}
+
+/* Makes an outermost group; nobody opened it, so nobody's timer or chain knows of it. */
+static void outer_group_init(struct soon__group *group, soon_core *core, const char *name)
+{
+	static const soon_group_opts wait_all = { .policy = SOON_WAIT_ALL };
+
+	soon__scope_init(&group->scope, NULL, NULL);
+	soon__group_init(group, &wait_all, core, name);
+}
+
+static int core_open(soon_core *core, const struct soon__seams *seams, const soon_opts *opts)
+{
+	int (*poller_open)(const soon_opts *, soon_core *, struct soon__poller **) =
+		seams && seams->poller_open ? seams->poller_open : soon__poller_open;
+
+	opts_fill(&core->opts, opts);
+	core->clock = (struct soon__clock){ 0 };
+	if (seams) {
+		core->clock.read = seams->clock_now;
+		core->clock.arg = seams->clock;
+	}
+	soon__timers_init(&core->timers, soon__clock_refresh(&core->clock));
+	soon__sched_init(core, seams ? seams->sched_seed : 0);
+	soon__stacks_init(&core->stacks, core->opts.tasks_max);
+	core->offload = NULL;
+	core->has_main_ended = false;
+	core->trimmed_at = 0;
+	outer_group_init(&core->root, core, "main");
+	outer_group_init(&core->service, core, "service");
+	return poller_open(&core->opts, core, &core->poller);
+}
+
+static void timers_fire(soon_core *core)
+{
+	soon_ns now = soon__core_now(core);
+	struct soon__timer *timer;
+
+	while ((timer = soon__timers_pop_due(&core->timers, now)) != NULL)
+		soon__task_timer_fired(SOON_CONTAINER_OF(timer, soon_task, timer), now);
+}
+
+/* The main task has ended: from here on only what it left in the background is waited for. */
+static void main_ended(soon_core *core)
+{
+	core->has_main_ended = true;
+	soon__scope_mark(&core->service.scope, SOON__CANCELLED, SOON_CANCEL_SHUTDOWN,
+		"the main task ended", NULL);
+}
+
+static bool is_done(soon_core *core)
+{
+	if (core->root.live_count > 0)
+		return false;
+	if (!core->has_main_ended)
+		main_ended(core);
+	return core->service.live_count == 0;
+}
+
+/*
+ * Idle for now: gives back the stacks that a burst left behind. Looks again one period later for
+ * what was still warm, then sleeps without a wake-up.
+ */
+static soon_ns idle_trim(soon_core *core, soon_ns until)
+{
+	soon_ns now;
+
+	if (!soon__stacks_can_trim(&core->stacks))
+		return until;
+	now = soon__core_now(core);
+	if (now - core->trimmed_at >= TRIM_PERIOD) {
+		core->trimmed_at = now;
+		soon__stacks_trim(&core->stacks);
+		if (!soon__stacks_can_trim(&core->stacks))
+			return until;
+	}
+	return until < core->trimmed_at + TRIM_PERIOD ? until : core->trimmed_at + TRIM_PERIOD;
+}
+
+/* Has the poller wait until something happens; posts ring it, timers bound it. */
+static int core_sleep(soon_core *core)
+{
+	soon_ns until = soon__timers_next(&core->timers);
+	int rc;
+
+	until = idle_trim(core, until);
+	if (!soon__inbox_prepare_sleep(&core->inbox))
+		until = 0; /* something was posted meanwhile */
+	rc = core->poller->ops->poll(core->poller, until);
+	soon__inbox_awake(&core->inbox);
+	(void)soon__clock_refresh(&core->clock);
+	return rc;
+}
+
+static int core_loop(soon_core *core)
+{
+	int rc = 0;
+
+	while (!is_done(core)) {
+		if (core->sched.ready_count > 0)
+			soon__sched_pass(core);
+		if (core->sched.ready_count == 0 && !soon__inbox_is_due(&core->inbox) &&
+			!is_done(core))
+			rc = core_sleep(core);
+		else if (core->poller->ops->is_due(core->poller))
+			rc = core->poller->ops->poll(core->poller, 0);
+		if (rc < 0)
+			return rc;
+		timers_fire(core);
+		(void)soon__inbox_drain(&core->inbox, POSTS_PER_PASS);
+	}
+	return 0;
+}
+
+/* The order of the end: posts are refused, accepted ones run, threads and the kernel let go. */
+static void core_close(soon_core *core)
+{
+	while (soon__inbox_drain(&core->inbox, POSTS_PER_PASS) > 0)
+		continue;
+	soon__offload_stop(core);
+	soon__inbox_close(&core->inbox);
+	core->poller->ops->stop(core->poller);
+	core->poller->ops->destroy(core->poller);
+	core->poller = NULL;
+	soon__group_release_kept(&core->root);
+	soon__group_release_kept(&core->service);
+	soon__group_free_failures(&core->root);
+	soon__group_free_failures(&core->service);
+	SOON_ASSERT(core->sched.live_count == 0);
+	SOON_ASSERT(soon__timers_live(&core->timers) == 0);
+	soon__stacks_fini(&core->stacks);
+}
+
+static void report_failures(const struct soon__group *group)
+{
+	soon_failure failures[2]; /* more would not fit the frame; the first is the cause */
+	size_t count = soon_group_failures((const soon_group *)(const void *)group, failures, 2);
+
+	if (count == 0)
+		return;
+	soon_report_file(SOON_REPORT_ERROR, failures[0].rc,
+		"background task '%s', spawned at %s:%d, failed: %s%s%s (%zu failures)",
+		failures[0].task, failures[0].site->file, failures[0].site->line,
+		strerrordesc_np(-failures[0].rc), failures[0].message[0] ? ": " : "",
+		failures[0].message, count);
+}
+
+static int run_result(const soon_core *core)
+{
+	if (core->main_rc < 0)
+		return core->main_rc;
+	return core->service.first_rc < 0 ? core->service.first_rc : core->main_rc;
+}
+
+static int run_core(soon_core *core, soon__fn fn, uint64_t arg, const soon_site *site)
+{
+	soon_task *main_task;
+	soon_task_opts opts = { .ret_task = &main_task };
+	int rc;
+
+	rc = soon__task_make(&core->root, &opts, 0, &main_task);
+	if (rc < 0) {
+		soon_report_file(SOON_REPORT_ERROR, rc,
+			"soon_run: no stack for the first task; look at `ulimit -v` and "
+			"vm.overcommit_memory");
+		core_close(core);
+		return rc;
+	}
+	soon__task_launch(main_task, &core->root, fn, arg, site);
+	rc = core_loop(core);
+	if (rc < 0)
+		soon_die("soon_run: the poller '%s' failed for good: %s", core->poller->ops->name,
+			strerrordesc_np(-rc));
+	core->main_rc = main_task->rc;
+	report_failures(&core->service);
+	rc = run_result(core);
+	core_close(core);
+	return rc;
+}
+
+int soon__run_on(const struct soon__seams *seams, const soon_opts *opts, soon__fn fn, uint64_t arg,
+	const soon_site *site)
+{
+	struct soon__overflow overflow;
+	soon_core *core;
+	int rc;
+
+	if (soon__core) {
+		soon_report_file(SOON_REPORT_ERROR, -EBUSY,
+			"soon_run(%s) at %s:%d: this thread runs a core already, in task '%s'; call "
+			"the function directly",
+			site->what, site->file, site->line, soon_task_name(NULL));
+		return -EBUSY;
+	}
+	core = core_acquire();
+	if (!core)
+		return -ENOMEM;
+	rc = soon__overflow_init(&overflow);
+	if (rc < 0)
+		goto out;
+	soon__core = core;
+	soon__inbox_open(&core->inbox);
+	rc = core_open(core, seams, opts);
+	if (rc == 0)
+		rc = run_core(core, fn, arg, site);
+	else
+		soon__inbox_close(&core->inbox);
+	soon__core = NULL;
+	soon__overflow_fini(&overflow);
+out:
+	core_release(core);
+	return rc;
+}
+
+int soon__run(const soon_opts *opts, soon__fn fn, uint64_t arg, const soon_site *site)
+{
+	return soon__run_on(NULL, opts, fn, arg, site);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * core.h: one scheduler with its thread, poller, timers, inbox and stacks.
+ *
+ * All of a core belongs to its thread, except for the inbox and what is marked otherwise. Cores
+ * are never freed, only reused, so that a stale pointer in a foreign thread meets a closed inbox.
+ */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include <soon/thread.h>
+
+#include "core/spi/poller.h"
+
+#include "clock.h"
+#include "inbox.h"
+#include "offload.h"
+#include "sched.h"
+#include "stack.h"
+#include "task.h"
+
+struct soon_core {
+	struct soon__sched sched; /* first: the hottest */
+	struct soon__poller *poller;
+	struct soon__clock clock;
+	struct soon__inbox inbox; /* any thread */
+	struct soon__timers timers;
+	struct soon__stacks stacks;
+	struct soon__offload *offload; /* NULL until the first use */
+	struct soon__group root;       /* the main task's */
+	struct soon__group service;    /* soon_background's */
+	soon_opts opts;
+	soon_ns trimmed_at;
+	soon_core *next_free; /* in the list of cores that no run uses */
+	int main_rc;
+	bool has_main_ended;
+};
+
+/* The calling thread's core, NULL if it runs none. */
+extern _Thread_local soon_core *soon__core __attribute__((tls_model("initial-exec")));
+
+static inline soon_task *soon__task_self(void)
+{
+	return soon__core ? soon__core->sched.current : NULL;
+}
+
+static inline soon_ns soon__core_now(soon_core *core)
+{
+	return soon__clock_now(&core->clock);
+}
+
+#endif

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * group.c: groups: who lives in them, which failure came first, and when they may be left.
+ */
+#include <soon/group.h>
+#include <soon/mem.h>
+
+#include "core.h"
+
+#include <string.h>
+
+_Static_assert(sizeof(struct soon__group) <= sizeof(soon_group), "soon_group is too small");
+
+/* Allocated at a group's first failure, so that a group without any stays small. */
+struct soon__failures {
+	size_t kept_count;
+	soon_failure kept[SOON_FAILURES_KEPT];
+};
+
+void soon__group_init(
+	struct soon__group *group, const soon_group_opts *opts, soon_core *core, const char *name)
+{
+	soon__list_init(&group->children);
+	soon__list_init(&group->kept);
+	group->core = core;
+	group->closer = NULL;
+	group->failures = NULL;
+	group->name = opts->name ? opts->name : name;
+	group->failure_count = 0;
+	group->first_rc = 0;
+	group->live_count = 0;
+	group->live_max = opts->live_max;
+	group->policy = (uint8_t)opts->policy;
+	group->state = SOON__GROUP_OPEN;
+	group->scope.is_group = true;
+}
+
+void soon__group_open(soon_group *group, const soon_group_opts *opts, const soon_site *site)
+{
+	struct soon__group *g = soon__group_of(group);
+	soon_task *task = soon__task_self();
+
+	if (SOON_UNLIKELY(!task))
+		soon_die("SOON_GROUP: must be called in a task; this thread runs none (%s:%d)",
+			site->file, site->line);
+	if (SOON_UNLIKELY(opts->policy > SOON_WAIT_ALL))
+		soon_die("SOON_GROUP: this version has the policies SOON_FAIL_FAST and "
+			 "SOON_WAIT_ALL only (%s:%d)",
+			site->file, site->line);
+	soon__scope_init(&g->scope, task, task->scope);
+	soon__group_init(g, opts, task->core, site->what);
+	soon__scope_push(&g->scope, SOON_NEVER, site);
+}
+
+/* Keeps the first failures with all that is known of them, and counts the rest. */
+static void record_failure(struct soon__group *group, const soon_task *task, const soon_site *site,
+	int rc, const char *message)
+{
+	soon_failure *failure;
+
+	group->failure_count++;
+	if (group->failure_count == 1)
+		group->first_rc = rc;
+	if (!group->failures)
+		group->failures = soon_zalloc(sizeof *group->failures);
+	if (!group->failures || group->failures->kept_count == SOON_FAILURES_KEPT)
+		return; /* counted all the same, and the first rc is never lost */
+	failure = &group->failures->kept[group->failures->kept_count++];
+	failure->rc = rc;
+	failure->when = soon__core_now(group->core);
+	failure->site = site;
+	(void)strncat(failure->task, task->name, sizeof failure->task - 1);
+	if (message)
+		(void)strncat(failure->message, message, sizeof failure->message - 1);
+}
+
+static void fail_fast(struct soon__group *group, const soon_site *site)
+{
+	if (group->policy == SOON_FAIL_FAST)
+		soon__scope_mark(&group->scope, SOON__CANCELLED, SOON_CANCEL_SIBLING,
+			"a task of the group failed", site);
+}
+
+void soon__group_child_ended(struct soon__group *group, soon_task *task, int rc)
+{
+	SOON_ASSERT(group->live_count > 0);
+	soon__list_remove(&task->sibling);
+	if (task->has_handle)
+		soon__list_push_tail(&group->kept, &task->sibling);
+	if (rc < 0) {
+		const char *message = task->detail;
+
+		/* Being cancelled is no failure; a -ECANCELED that nobody asked for is one. */
+		if (rc != -ECANCELED || group->scope.state == 0) {
+			if (rc == -ECANCELED && !message)
+				message = "-ECANCELED without a cancelled scope";
+			record_failure(group, task, task->site, rc, message);
+			fail_fast(group, task->site);
+		}
+	}
+	if (--group->live_count == 0 && group->closer)
+		soon__unpark(group->closer, 0);
+}
+
+/* Waits until no task of the group lives. A cancel reaches them, and the wait goes on. */
+static void group_wait(struct soon__group *group, soon_core *core)
+{
+	group->state = SOON__GROUP_CLOSING;
+	if (group->live_count == 0) {
+		soon__sched_yield(core); /* closing is a turn for others, always */
+	}
+	while (group->live_count > 0) {
+		struct soon__wait wait = { .what = "group close" };
+
+		group->closer = &wait;
+		(void)soon__park(&wait);
+		group->closer = NULL;
+	}
+	group->state = SOON__GROUP_CLOSED;
+}
+
+/* The body's result counts like a child's, as the failure of the task that opened the group. */
+static void body_ended(struct soon__group *group, ssize_t rc)
+{
+	soon_task *task = group->scope.task;
+
+	if (rc >= 0 || rc == -ECANCELED)
+		return;
+	record_failure(group, task, group->scope.site, (int)rc, task->detail);
+	fail_fast(group, group->scope.site);
+}
+
+static ssize_t group_result(const struct soon__group *group, ssize_t rc)
+{
+	const struct soon__scope *scope = &group->scope;
+
+	if (group->first_rc < 0)
+		return group->first_rc;
+	if (scope->parent->state & SOON__CANCELLED)
+		return -ECANCELED;
+	if (rc == -ECANCELED && (scope->own & SOON__CANCELLED))
+		return 0;
+	return rc;
+}
+
+ssize_t soon_group_close(soon_group *group, ssize_t rc)
+{
+	struct soon__group *g = soon__group_of(group);
+	soon_task *task = soon__task_self();
+
+	if (SOON_UNLIKELY(!task || g->scope.task != task))
+		soon_die("soon_group_close: group '%s' belongs to task '%s'", g->name,
+			g->scope.task ? soon_task_name(g->scope.task) : "(none)");
+	if (SOON_UNLIKELY(g->state != SOON__GROUP_OPEN))
+		soon_die("soon_group_close: group '%s' is closed already", g->name);
+	body_ended(g, rc);
+	group_wait(g, task->core);
+	soon__scope_pop(&g->scope, "soon_group_close");
+	soon__group_release_kept(g);
+	rc = group_result(g, rc);
+
+	/* The message of what is returned goes on with it, to the group above. */
+	if (rc < 0 && rc == g->first_rc && g->failures && g->failures->kept[0].message[0])
+		rc = soon_fail((int)rc, "%s", g->failures->kept[0].message);
+	return rc;
+}
+
+void soon__group_release_kept(struct soon__group *group)
+{
+	struct soon__list *link;
+
+	while ((link = soon__list_pop(&group->kept)) != NULL)
+		soon__task_free(SOON_CONTAINER_OF(link, soon_task, sibling));
+}
+
+void soon__group_free_failures(struct soon__group *group)
+{
+	soon_free(group->failures);
+	group->failures = NULL;
+}
+
+void soon__group_left(soon_group *group)
+{
+	struct soon__group *g = soon__group_of(group);
+	ssize_t rc;
+
+	if (SOON_UNLIKELY(g->state != SOON__GROUP_CLOSED)) {
+		soon_report_file(SOON_REPORT_ERROR, 0,
+			"group '%s' opened at %s:%d was left without soon_group_close; its %u "
+			"tasks are cancelled and waited for",
+			g->name, g->scope.site->file, g->scope.site->line, g->live_count);
+		soon__scope_mark(&g->scope, SOON__CANCELLED, SOON_CANCEL_PARENT_EXIT,
+			"the group was left without a close", g->scope.site);
+		rc = soon_group_close(group, 0);
+		(void)rc; /* nobody is left to give it to; the report says why */
+	}
+	soon__group_free_failures(g);
+}
+
+static int spawn_refused(const struct soon__group *group, const soon_site *site)
+{
+	if (SOON_UNLIKELY(group->core != soon__core)) {
+		soon_report_file(SOON_REPORT_ERROR, -EPERM,
+			"soon_spawn(%s) at %s:%d: group '%s' belongs to another thread's core",
+			site->what, site->file, site->line, group->name);
+		return -EPERM;
+	}
+	if (SOON_UNLIKELY(group->state == SOON__GROUP_CLOSED))
+		return -ESHUTDOWN;
+	if (SOON_UNLIKELY(group->live_max && group->live_count >= group->live_max))
+		return -EAGAIN;
+	return 0;
+}
+
+int soon__spawn(soon_group *group, const soon_task_opts *opts, soon__fn fn, uint64_t arg,
+	const soon_site *site)
+{
+	struct soon__group *g = soon__group_of(group);
+	soon_task *task;
+	int rc = spawn_refused(g, site);
+
+	if (SOON_UNLIKELY(rc < 0))
+		return rc;
+	rc = soon__task_make(g, opts, 0, &task);
+	if (SOON_UNLIKELY(rc < 0))
+		return rc;
+	soon__task_launch(task, g, fn, arg, site);
+	return 0;
+}
+
+enum { COPY_BYTES_MAX = 1024 };
+
+int soon__spawn_copy(soon_group *group, const soon_task_opts *opts, soon__fn fn, const void *data,
+	size_t len, const soon_site *site)
+{
+	struct soon__group *g = soon__group_of(group);
+	soon_task *task;
+	int rc = spawn_refused(g, site);
+	char *copy;
+
+	if (rc < 0)
+		return rc;
+	if (len > COPY_BYTES_MAX)
+		return -E2BIG;
+	rc = soon__task_make(g, opts, len, &task);
+	if (rc < 0)
+		return rc;
+	/* The copy lies between the record and the first frame. */
+	copy = (char *)task - ((len + 15) & ~(size_t)15);
+	memcpy(copy, data, len);
+	soon__task_launch(task, g, fn, (uint64_t)(uintptr_t)copy, site);
+	return 0;
+}
+
+int soon__background(soon__fn fn, uint64_t arg, const soon_site *site)
+{
+	soon_task *task;
+	int rc;
+
+	if (!soon__core) {
+		soon_report_file(SOON_REPORT_ERROR, -EPERM,
+			"soon_background(%s) at %s:%d: this thread runs no core", site->what,
+			site->file, site->line);
+		return -EPERM;
+	}
+	rc = spawn_refused(&soon__core->service, site);
+	if (rc < 0)
+		return rc;
+	rc = soon__task_make(&soon__core->service, NULL, 0, &task);
+	if (rc < 0)
+		return rc;
+	soon__task_launch(task, &soon__core->service, fn, arg, site);
+	return 0;
+}
+
+void soon__group_cancel(soon_group *group, const char *why, const soon_site *site)
+{
+	struct soon__group *g = soon__group_of(group);
+
+	if (g->scope.is_open)
+		soon__scope_mark(&g->scope, SOON__CANCELLED, SOON_CANCEL_EXPLICIT, why, site);
+}
+
+void soon_group_drain(soon_group *group, soon_ns grace)
+{
+	struct soon__group *g = soon__group_of(group);
+	soon_ns now, end;
+
+	if (!g->scope.is_open)
+		return;
+	SOON_ASSERT(g->scope.task);
+	now = soon__core_now(g->core);
+	end = grace > SOON_NEVER - now ? SOON_NEVER : now + grace;
+	soon__scope_mark(&g->scope, SOON__DRAINING, SOON_CANCEL_DRAIN, "drain", NULL);
+	if (end >= g->scope.deadline)
+		return;
+	g->scope.deadline = end;
+	g->scope.is_deadline_of_drain = true;
+	soon__task_timer_arm(g->scope.task, end);
+}
+
+size_t soon_group_failures(const soon_group *group, soon_failure *ret, size_t max)
+{
+	const struct soon__group *g = (const struct soon__group *)group;
+	size_t count = g->failures ? g->failures->kept_count : 0;
+
+	if (count > max)
+		count = max;
+	if (count > 0)
+		memcpy(ret, g->failures->kept, count * sizeof *ret);
+	return (size_t)g->failure_count;
+}
+
+size_t soon_group_live(const soon_group *group)
+{
+	return ((const struct soon__group *)group)->live_count;
+}

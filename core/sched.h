@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sched.h: which task runs next.
+ *
+ * Ready tasks wait in one FIFO without atomics. A *pass* runs those that were ready at its start,
+ * each until it parks, yields or ends; what becomes ready meanwhile runs in the next pass, and
+ * I/O, timers and posts are looked at in between. Tasks switch directly to one another. Only when
+ * there is something to do between passes, or nothing to run, does control go back to the loop,
+ * which runs on the thread's own stack.
+ */
+#ifndef CORE_SCHED_H
+#define CORE_SCHED_H
+
+#include <soon/thread.h>
+
+#include "fiber_san.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct soon__sched {
+	soon_task *current;   /* NULL while the loop runs */
+	soon_task *head;      /* the run queue */
+	soon_task **tail;     /* where the next one is linked in */
+	uint32_t ready_count; /* its length */
+	uint32_t pass_left;   /* how many of them still belong to this pass */
+	uint32_t slice_left;  /* switches until the slice's clock is looked at */
+	uint32_t skip_left;   /* passes until the loop is visited whatever happens */
+	uint32_t inline_left; /* calls the current task may still finish without parking */
+	uint32_t live_count;  /* tasks that have not ended */
+	uint64_t slice_ticks; /* time-stamp at the start of the slice */
+	void *loop_sp;        /* the loop's context, while a task runs */
+	soon_task *dead;      /* ended, to be freed after the switch; sanitizer builds only */
+	uint64_t seed;        /* shuffles passes when not 0 */
+	struct soon__san loop_san;
+};
+
+void soon__sched_init(soon_core *core, uint64_t seed);
+
+/* Puts a task at the end of the run queue. */
+void soon__sched_ready(soon_core *core, soon_task *task);
+
+/* Leaves the current task, which the caller has queued or parked, for the next one. */
+void soon__sched_switch(soon_core *core);
+
+/* Puts the current task at the end of the queue and lets the others run. */
+void soon__sched_yield(soon_core *core);
+
+/* Leaves the current task for ever; frees its stack unless its handle keeps it. */
+__attribute__((noreturn)) void soon__sched_exit(soon_core *core);
+
+/* A task's first steps on its own stack: completes the switch that brought it there. */
+void soon__sched_arrive(soon_core *core);
+
+/* From the loop: runs one pass of ready tasks, or what is left of one whose slice was over. */
+void soon__sched_pass(soon_core *core);
+
+#endif

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stack.h"
+
+#include <soon/assert.h>
+
+#include "fiber_san.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
+#endif
+
+enum {
+	COLOUR_STEP_BYTES = 128,
+	COLOUR_COUNT = 16,
+	MAKE_BATCH = 16, /* slots guarded at a time */
+	KEEP_WARM = 64,  /* free slots that a trim leaves alone */
+};
+
+static const size_t class_bytes[SOON__STACK_CLASSES] = {
+	64u * 1024,
+	SOON__STACK_BYTES_DEFAULT,
+	1024u * 1024,
+	SOON__STACK_BYTES_MAX,
+};
+
+void soon__stacks_init(struct soon__stacks *stacks, uint32_t slots_max)
+{
+	memset(stacks, 0, sizeof *stacks);
+	stacks->slots_max = slots_max;
+	for (unsigned i = 0; i < SOON__STACK_CLASSES; i++)
+		stacks->classes[i].slot_bytes = class_bytes[i];
+}
+
+static size_t index_bytes(const struct soon__stack_class *class)
+{
+	return (size_t) class->slots_max * sizeof class->free[0];
+}
+
+void soon__stacks_fini(struct soon__stacks *stacks)
+{
+	for (unsigned i = 0; i < SOON__STACK_CLASSES; i++) {
+		struct soon__stack_class *class = &stacks->classes[i];
+
+		SOON_ASSERT(class->free_count == class->made_count);
+		if (!class->base)
+			continue;
+		(void)munmap(class->base, class->slots_max * class->slot_bytes);
+		(void)munmap(class->free, index_bytes(class));
+	}
+	memset(stacks, 0, sizeof *stacks);
+}
+
+static void *reserve(size_t bytes)
+{
+	void *area = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+
+	return area == MAP_FAILED ? NULL : area;
+}
+
+/*
+ * Reserves the class's address space. Where the system limits it (RLIMIT_AS, strict overcommit)
+ * smaller reservations are tried, so that fewer tasks fit instead of none.
+ */
+static int class_open(struct soon__stack_class *class, uint32_t slots_max)
+{
+	uint32_t slots = slots_max;
+
+	for (;; slots /= 2) {
+		class->base = reserve((size_t)slots * class->slot_bytes);
+		if (class->base)
+			break;
+		if (slots <= MAKE_BATCH)
+			return -ENOMEM;
+	}
+	class->slots_max = slots;
+	class->free = reserve(index_bytes(class));
+	if (!class->free) {
+		(void)munmap(class->base, (size_t)slots * class->slot_bytes);
+		class->base = NULL;
+		return -ENOMEM;
+	}
+
+	/* A huge page per stack would make each of them resident; a child must not share them. */
+	(void)madvise(class->base, (size_t)slots * class->slot_bytes, MADV_NOHUGEPAGE);
+	(void)madvise(class->base, (size_t)slots * class->slot_bytes, MADV_DONTFORK);
+	return 0;
+}
+
+static char *slot_base(const struct soon__stack_class *class, uint32_t index)
+{
+	return class->base + (size_t)index * class->slot_bytes;
+}
+
+static int guard_install(struct soon__stacks *stacks, char *base)
+{
+	if (!stacks->guard_by_mprotect) {
+		if (madvise(base, SOON__STACK_GUARD_BYTES, MADV_GUARD_INSTALL) == 0)
+			return 0;
+		if (errno != EINVAL)
+			return -ENOMEM;
+		stacks->guard_by_mprotect = true;
+	}
+	/* Below Linux 6.13 each guard costs two mappings of vm.max_map_count. */
+	return mprotect(base, SOON__STACK_GUARD_BYTES, PROT_NONE) == 0 ? 0 : -ENOMEM;
+}
+
+/* Adds up to MAKE_BATCH guarded slots to the free ones, the lowest address last. */
+static int class_grow(struct soon__stacks *stacks, struct soon__stack_class *class)
+{
+	uint32_t count = class->slots_max - class->made_count;
+	uint32_t made;
+
+	SOON_ASSERT(class->free_count == 0);
+	if (count == 0)
+		return -EAGAIN;
+	if (count > MAKE_BATCH)
+		count = MAKE_BATCH;
+	for (made = 0; made < count; made++) {
+		if (guard_install(stacks, slot_base(class, class->made_count + made)) < 0)
+			break;
+	}
+	if (made == 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < made; i++)
+		class->free[i] = class->made_count + made - 1 - i;
+	class->free_count = made;
+	class->clean_count = made;
+	class->free_low = 0;
+	class->made_count += made;
+	return 0;
+}
+
+static void slot_describe(
+	const struct soon__stack_class *class, uint32_t index, struct soon__stack *ret_stack)
+{
+	char *base = slot_base(class, index);
+
+	ret_stack->low = base + SOON__STACK_GUARD_BYTES;
+	ret_stack->top =
+		base + class->slot_bytes - (size_t)(index % COLOUR_COUNT) * COLOUR_STEP_BYTES;
+	ret_stack->index = index;
+}
+
+int soon__stack_take(struct soon__stacks *stacks, size_t bytes, struct soon__stack *ret_stack)
+{
+	struct soon__stack_class *class = stacks->classes;
+	uint8_t class_index = 0;
+	int rc;
+
+	while (class->slot_bytes < bytes) {
+		if (++class_index == SOON__STACK_CLASSES)
+			return -EINVAL;
+		class ++;
+	}
+	if (SOON_UNLIKELY(class->free_count == 0)) {
+		if (!class->base) {
+			rc = class_open(class, stacks->slots_max);
+			if (rc < 0)
+				return rc;
+		}
+		rc = class_grow(stacks, class);
+		if (rc < 0)
+			return rc;
+	}
+	class->free_count--;
+	if (class->clean_count > class->free_count)
+		class->clean_count = class->free_count;
+	if (class->free_low > class->free_count)
+		class->free_low = class->free_count;
+	slot_describe(class, class->free[class->free_count], ret_stack);
+	ret_stack->class_index = class_index;
+	return 0;
+}
+
+void soon__stack_give(struct soon__stacks *stacks, uint8_t class_index, uint32_t index)
+{
+	struct soon__stack_class *class = &stacks->classes[class_index];
+
+	SOON_ASSERT(class->free_count < class->made_count);
+	class->free[class->free_count++] = index;
+}
+
+/* The free slots [clean_count, this) were not needed since the last trim. */
+static uint32_t trim_end(const struct soon__stack_class *class)
+{
+	return class->free_low > KEEP_WARM ? class->free_low - KEEP_WARM : 0;
+}
+
+bool soon__stacks_can_trim(const struct soon__stacks *stacks)
+{
+	for (unsigned i = 0; i < SOON__STACK_CLASSES; i++) {
+		const struct soon__stack_class *class = &stacks->classes[i];
+
+		/* What is free now will count as not needed at the trim after the next. */
+		if (class->free_count > KEEP_WARM &&
+			class->clean_count < class->free_count - KEEP_WARM)
+			return true;
+	}
+	return false;
+}
+
+void soon__stacks_trim(struct soon__stacks *stacks)
+{
+	for (unsigned i = 0; i < SOON__STACK_CLASSES; i++) {
+		struct soon__stack_class *class = &stacks->classes[i];
+		uint32_t end = trim_end(class);
+
+		for (; class->clean_count < end; class->clean_count++) {
+			char *base = slot_base(class, class->free[class->clean_count]);
+
+			soon__san_stack_unpoison(base + SOON__STACK_GUARD_BYTES,
+				class->slot_bytes - SOON__STACK_GUARD_BYTES);
+			/* Guard markers survive MADV_DONTNEED. */
+			(void)madvise(base + SOON__STACK_GUARD_BYTES,
+				class->slot_bytes - SOON__STACK_GUARD_BYTES, MADV_DONTNEED);
+		}
+		class->free_low = class->free_count;
+	}
+}
+
+bool soon__stacks_guard_hit(
+	const struct soon__stacks *stacks, const void *addr, struct soon__stack *ret_stack)
+{
+	for (unsigned i = 0; i < SOON__STACK_CLASSES; i++) {
+		const struct soon__stack_class *class = &stacks->classes[i];
+		uintptr_t at = (uintptr_t)addr;
+		size_t offset;
+
+		if (!class->base || at < (uintptr_t) class->base)
+			continue;
+		offset = at - (uintptr_t) class->base;
+		if (offset >= (size_t) class->made_count * class->slot_bytes)
+			continue;
+		if (offset % class->slot_bytes >= SOON__STACK_GUARD_BYTES)
+			return false;
+		slot_describe(class, (uint32_t)(offset / class->slot_bytes), ret_stack);
+		ret_stack->class_index = (uint8_t)i;
+		return true;
+	}
+	return false;
+}

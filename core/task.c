@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * task.c: a task's life, and the two verbs of waiting.
+ */
+#include <soon/mem.h>
+#include <soon/task.h>
+
+#include "core.h"
+#include "switch.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	DETAIL_BYTES = SOON_FAILURE_TEXT_BYTES,
+};
+
+/* A joiner's wait. */
+struct join_wait {
+	struct soon__wait wait;
+	struct soon__list link; /* in target->joiners */
+};
+
+static void wake_joiners(soon_task *task)
+{
+	struct soon__list *link;
+
+	while ((link = soon__list_pop(&task->joiners)) != NULL) {
+		struct join_wait *join = SOON_CONTAINER_OF(link, struct join_wait, link);
+
+		soon__unpark(&join->wait, 0);
+	}
+}
+
+__attribute__((noreturn)) static void task_end(soon_task *task, int rc)
+{
+	soon_core *core = task->core;
+
+	if (SOON_UNLIKELY(task->scope != &task->group->scope))
+		soon_die("task '%s' returned with a scope or group still open, opened at %s:%d",
+			task->name, task->scope->site ? task->scope->site->file : "?",
+			task->scope->site ? task->scope->site->line : 0);
+	task->rc = rc;
+	task->state = SOON__TASK_ENDED;
+	if (task->armed_at != SOON_NEVER)
+		soon__timer_cancel(&core->timers, &task->timer);
+	if (!soon__list_is_empty(&task->joiners))
+		wake_joiners(task);
+	soon__group_child_ended(task->group, task, rc);
+	if (task->detail) {
+		soon_free(task->detail);
+		task->detail = NULL;
+	}
+	soon__sched_exit(core);
+}
+
+/* The first function on a task's stack. */
+static void task_main(void *arg)
+{
+	soon_task *task = arg;
+
+	soon__sched_arrive(task->core);
+	task_end(task, soon__call_word(task->fn, task->arg));
+}
+
+int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_t extra_bytes,
+	soon_task **ret_task)
+{
+	soon_core *core = group->core;
+	struct soon__stack stack;
+	size_t bytes = opts && opts->stack_bytes ? opts->stack_bytes : core->opts.stack_bytes;
+	soon_task *task;
+	char *top;
+	int rc;
+
+	rc = soon__stack_take(&core->stacks, bytes, &stack);
+	if (SOON_UNLIKELY(rc < 0))
+		return rc;
+	top = stack.top - ((sizeof *task + 63) & ~(size_t)63);
+	task = (soon_task *)(void *)top;
+	memset(task, 0, sizeof *task);
+	task->core = core;
+	task->armed_at = SOON_NEVER;
+	task->wake_at = SOON_NEVER;
+	task->mask = SOON__CANCELLED;
+	task->stack_class = stack.class_index;
+	task->stack_index = stack.index;
+	task->stack_low = stack.low;
+	soon__list_init(&task->joiners);
+	if (opts) {
+		task->name = opts->name;
+		if (opts->ret_task) {
+			task->has_handle = true;
+			*opts->ret_task = task;
+		}
+	}
+	top -= (extra_bytes + 15) & ~(size_t)15;
+	soon__san_stack_begin(&task->san, stack.low, (size_t)(stack.top - stack.low));
+	task->sp = soon__context_make(top, task_main, task);
+	*ret_task = task;
+	return 0;
+}
+
+void soon__task_launch(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,
+	const soon_site *site)
+{
+	soon_core *core = task->core;
+
+	task->group = group;
+	task->scope = &group->scope;
+	task->fn = fn;
+	task->arg = arg;
+	task->site = site;
+	if (!task->name)
+		task->name = site->what;
+	soon__list_push_tail(&group->children, &task->sibling);
+	group->live_count++;
+	core->sched.live_count++;
+	soon__sched_ready(core, task);
+}
+
+void soon__task_free(soon_task *task)
+{
+	soon_core *core = task->core;
+	char *top = (char *)task + ((sizeof *task + 63) & ~(size_t)63);
+
+	SOON_ASSERT(task->state == SOON__TASK_ENDED);
+	soon__san_stack_end(&task->san, task->stack_low, (size_t)(top - task->stack_low));
+	soon__stack_give(&core->stacks, task->stack_class, task->stack_index);
+}
+
+ssize_t soon__park(struct soon__wait *wait)
+{
+	soon_core *core = soon__core;
+	soon_task *task = core->sched.current;
+
+	SOON_ASSERT(task);
+	SOON_ASSERT(!task->wait);
+	if (wait->is_unparked)
+		return wait->rc;
+	wait->task = task;
+	if (SOON_UNLIKELY(soon__task_is_cancelled(task)) && wait->abort && !wait->is_aborted) {
+		/* Cancelled between the checkpoint and here: by the caller's own preparation. */
+		wait->is_aborted = true;
+		if (wait->abort(wait) == SOON__ABORT_DONE) {
+			wait->task = NULL;
+			return -ECANCELED;
+		}
+		if (wait->is_unparked)
+			return wait->rc;
+	}
+	task->wait = wait;
+	task->state = SOON__TASK_PARKED;
+	soon__sched_switch(core);
+	SOON_ASSERT(wait->is_unparked);
+	SOON_ASSERT(!task->wait);
+	return wait->rc;
+}
+
+void soon__unpark(struct soon__wait *wait, ssize_t rc)
+{
+	soon_task *task = wait->task;
+
+	SOON_ASSERT(!wait->is_unparked);
+	wait->is_unparked = true;
+	wait->rc = rc;
+	if (!task || task->wait != wait)
+		return; /* not parked yet: park will see it */
+	task->wait = NULL;
+	soon__sched_ready(task->core, task);
+}
+
+static SOON_COLD int not_in_task(const char *what)
+{
+	soon_report_file(SOON_REPORT_ERROR, -EPERM, "soon_%s: must be called in a task; %s", what,
+		soon__core ? "this is a callback on the core's own stack"
+			   : "this thread runs no core");
+	return -EPERM;
+}
+
+/* Fails the call, after a turn for others: who ignores the failure must not stop the core. */
+static SOON_COLD int fail_cancelled(soon_core *core)
+{
+	soon__sched_yield(core);
+	return -ECANCELED;
+}
+
+int soon__checkpoint(const char *what)
+{
+	soon_task *task = soon__task_self();
+
+	if (SOON_UNLIKELY(!task))
+		return not_in_task(what);
+	if (SOON_UNLIKELY(soon__task_is_cancelled(task)))
+		return fail_cancelled(task->core);
+	return 0;
+}
+
+int soon__checkpoint_inline(const char *what)
+{
+	soon_task *task = soon__task_self();
+
+	if (SOON_UNLIKELY(!task))
+		return not_in_task(what);
+	if (SOON_UNLIKELY(soon__task_is_cancelled(task)))
+		return fail_cancelled(task->core);
+	if (SOON_UNLIKELY(task->core->sched.inline_left-- == 0)) {
+		soon__sched_yield(task->core);
+		if (soon__task_is_cancelled(task))
+			return -ECANCELED;
+	}
+	return 0;
+}
+
+int soon_checkpoint(void)
+{
+	return soon__checkpoint_inline("checkpoint");
+}
+
+int soon_yield(void)
+{
+	soon_task *task = soon__task_self();
+
+	if (SOON_UNLIKELY(!task))
+		return not_in_task("yield");
+	soon__sched_yield(task->core);
+	return SOON_UNLIKELY(soon__task_is_cancelled(task)) ? -ECANCELED : 0;
+}
+
+static enum soon__abort sleep_abort(struct soon__wait *wait)
+{
+	wait->task->wake_at = SOON_NEVER;
+	return SOON__ABORT_DONE;
+}
+
+int soon_sleep_until(soon_ns deadline)
+{
+	struct soon__wait wait = { .abort = sleep_abort, .what = "sleep" };
+	int rc = soon__checkpoint("sleep");
+	soon_task *task;
+
+	if (rc < 0)
+		return rc;
+	task = soon__core->sched.current;
+	if (deadline <= soon__core_now(task->core))
+		return soon_yield();
+	task->wake_at = deadline;
+	soon__task_timer_arm(task, deadline);
+	return (int)soon__park(&wait);
+}
+
+int soon_sleep(soon_ns timeout)
+{
+	soon_core *core = soon__core;
+	soon_ns now;
+
+	if (SOON_UNLIKELY(!core))
+		return not_in_task("sleep");
+	if (timeout <= 0)
+		return soon_yield();
+	now = soon__core_now(core);
+	return soon_sleep_until(timeout > SOON_NEVER - now ? SOON_NEVER : now + timeout);
+}
+
+static enum soon__abort join_abort(struct soon__wait *wait)
+{
+	soon__list_remove(&SOON_CONTAINER_OF(wait, struct join_wait, wait)->link);
+	return SOON__ABORT_DONE;
+}
+
+int soon_join(soon_task *target, int *ret_rc)
+{
+	struct join_wait join = { .wait = { .abort = join_abort, .what = "join" } };
+	int rc = soon__checkpoint("join");
+
+	if (rc < 0)
+		return rc;
+	if (target == soon__core->sched.current)
+		return -EDEADLK;
+	if (target->core != soon__core) {
+		soon_report_file(SOON_REPORT_ERROR, -EPERM,
+			"soon_join: task '%s' lives on another core than the caller '%s'",
+			target->name, soon_task_name(NULL));
+		return -EPERM;
+	}
+	if (target->state != SOON__TASK_ENDED) {
+		soon__list_push_tail(&target->joiners, &join.link);
+		rc = (int)soon__park(&join.wait);
+		if (rc < 0)
+			return rc;
+	}
+	if (ret_rc)
+		*ret_rc = target->rc;
+	return 0;
+}
+
+soon_task *soon_self(void)
+{
+	return soon__task_self();
+}
+
+const char *soon_task_name(const soon_task *task)
+{
+	if (!task)
+		task = soon__task_self();
+	return task ? task->name : "(none)";
+}
+
+int soon_fail(int rc, const char *fmt, ...)
+{
+	soon_task *task = soon__task_self();
+	char text[DETAIL_BYTES];
+	va_list args;
+
+	if (!task)
+		return rc;
+
+	/* Formatted before the old text goes: it may be among the arguments. */
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	if (!task->detail)
+		task->detail = soon_malloc(DETAIL_BYTES);
+	if (task->detail)
+		memcpy(task->detail, text, sizeof text);
+	return rc;
+}
+
+soon_ns soon_now(void)
+{
+	SOON_ASSERT(soon__core);
+	return soon__core_now(soon__core);
+}
