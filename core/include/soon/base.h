@@ -25,10 +25,10 @@
 extern "C" {
 #endif
 
-#define SOON_API __attribute__((visibility("default")))
-#define SOON_NODISCARD __attribute__((warn_unused_result))
+#define SOON_API               __attribute__((visibility("default")))
+#define SOON_NODISCARD         __attribute__((warn_unused_result))
 #define SOON_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define SOON_COLD __attribute__((cold))
+#define SOON_COLD              __attribute__((cold))
 #define SOON_NULLABLE
 
 #if defined(__clang__) && defined(SOON_CHECK_AFFINITY)
@@ -37,7 +37,7 @@ struct __attribute__((capability("role"))) soon__role {
 };
 extern struct soon__role soon__role_core, soon__role_task;
 #define SOON_SUSPENDS __attribute__((requires_capability(soon__role_task)))
-#define SOON_ON_CORE __attribute__((requires_capability(soon__role_core)))
+#define SOON_ON_CORE  __attribute__((requires_capability(soon__role_core)))
 #else
 #define SOON_SUSPENDS
 #define SOON_ON_CORE
@@ -60,6 +60,11 @@ typedef struct soon_site {
 	const char *what; /* the expression: the spawned function, the reason given */
 	int line;
 } soon_site;
+
+/* A name of its own for what a macro declares, so that its uses may nest. */
+#define SOON__PASTE_NOW(a, b) a##b
+#define SOON__PASTE(a, b)     SOON__PASTE_NOW(a, b)
+#define SOON__UNIQUE(prefix)  SOON__PASTE(prefix, __COUNTER__)
 
 /* Statement expressions give a call its own static record of where it was made. */
 #define SOON__SITE(what_text)                                                                      \

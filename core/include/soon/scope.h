@@ -32,7 +32,7 @@ typedef struct soon_scope {
 typedef struct soon_scope_opts {
 	soon_ns timeout;  /* relative to the opening; 0 for none, negative: already over */
 	soon_ns deadline; /* absolute; 0 for none. Both: the earlier one */
-	bool shield;      /* hides cancels of outer scopes; needs a timeout or deadline (SOON_NEVER) */
+	bool shield; /* hides cancels of outer scopes; needs a timeout or deadline (SOON_NEVER) */
 } soon_scope_opts;
 
 /* Who asked for a cancel. */
@@ -109,22 +109,24 @@ SOON_API bool soon_scope_expired(const soon_scope *scope);
  * Evaluates `expr` under a timeout; its value, int or ssize_t, is the value of the whole.
  * Errors: -ETIMEDOUT in place of -ECANCELED when the timeout cut `expr` short.
  */
-#define soon_within(timeout, expr)                                                                 \
-	soon__used_size(__extension__({                                                                            \
-		soon_scope soon__s;                                                                \
-		soon__within_open(&soon__s, (timeout));                                            \
-		soon_scope_close(&soon__s, (expr));                                                \
+#define soon_within(timeout, expr) soon__within_in(SOON__UNIQUE(soon__s), timeout, expr)
+#define soon__within_in(name, timeout, expr)                                                       \
+	soon__used_size(__extension__({                                                            \
+		soon_scope name;                                                                   \
+		soon__within_open(&name, (timeout));                                               \
+		soon_scope_close(&name, (expr));                                                   \
 	}))
 
 /*
  * Evaluates `expr` hidden from outer cancels, for clean-up that must wait. The bound is not
  * optional: SOON_NEVER has to be written out, and shows in dumps.
  */
-#define soon_shielded(timeout, expr)                                                               \
-	soon__used_size(__extension__({                                                                            \
-		soon_scope soon__s;                                                                \
-		soon__shield_open(&soon__s, (timeout));                                            \
-		soon_scope_close(&soon__s, (expr));                                                \
+#define soon_shielded(timeout, expr) soon__shielded_in(SOON__UNIQUE(soon__s), timeout, expr)
+#define soon__shielded_in(name, timeout, expr)                                                     \
+	soon__used_size(__extension__({                                                            \
+		soon_scope name;                                                                   \
+		soon__shield_open(&name, (timeout));                                               \
+		soon_scope_close(&name, (expr));                                                   \
 	}))
 
 /*
