@@ -33,7 +33,7 @@ extern "C" {
 #endif
 
 typedef struct soon_acceptor {
-	uint64_t soon__opaque[32];
+	uint64_t soon__opaque[34];
 } soon_acceptor;
 
 typedef struct soon_receiver {
