@@ -39,7 +39,7 @@ extern "C" {
 #define SOON_STREAM_DIRECT_BYTES 16384
 
 /* The most slices of one soon_stream_writev. */
-#define SOON_STREAM_SLICES_MAX 64
+#define SOON_STREAM_SLICES_MAX 32
 
 typedef struct soon_stream soon_stream;
 

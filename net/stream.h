@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * stream.h: the record of a stream, private to net/.
+ *
+ * Bytes that come in are, in this order: in `in`, in the lent chunk, in the receiver. A lent chunk
+ * is memory that all streams of the core share, so it never outlives the call that took it,
+ * except when there was no memory to copy it to.
+ *
+ * Bytes that go out are, in this order: in flight, then gathered. Whoever wants them to leave
+ * calls soon__stream_kick: it starts a send, or leaves word (`is_due`) for the end of the one in
+ * flight to start the next. So two blocks at most, and nobody has to wait for a send.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include <soon/socket.h>
+#include <soon/stream.h>
+
+#include "block.h"
+
+#define SOON__IN_BYTES_MAX  65536 /* defaults of soon_stream_opts */
+#define SOON__OUT_BYTES_MAX 65536
+
+struct soon_stream {
+	soon_receiver receiver;
+	soon_sender sender;
+
+	/* The read side. */
+	struct soon__block *in; /* what peek shows; NULL when there is nothing */
+	soon_slice chunk;       /* lent by the receiver, all of it as it was lent */
+	size_t chunk_taken;     /* of it */
+	size_t in_bytes_max;
+
+	/* The write side. */
+	struct soon__block *gather; /* written, not yet given to the sender */
+	struct soon__block
+		*flight;       /* what the sender sends, ahead of a direct write's own memory */
+	size_t reserved_bytes; /* of the room behind `gather`, while is_reserved */
+	size_t out_bytes_max;  /* of flight and gather together */
+	uint64_t written;
+	int out_error; /* the first failure of a send, for good */
+
+	int fd;
+	bool is_reading;       /* a task is in a call of the read side */
+	bool is_reader_parked; /* and waits for bytes, so that nobody else will send what is written */
+	bool is_writing;       /* a task is in a call of the write side, or holds a reserved room */
+	bool is_reserved;      /* `gather` may not move */
+	bool is_due;           /* the end of the send in flight starts the next one */
+	bool is_shut;          /* no more may be written */
+
+	void *owner; /* who serves it, see service.c */
+};
+
+/* Returns the memory of a stream, NULL when there is none; soon_free takes it back before init. */
+SOON_NODISCARD soon_stream *soon__stream_alloc(void);
+
+/* Makes a stream of it and of a socket that is set up already. Null: `opts`. */
+void soon__stream_init(soon_stream *stream, int fd, const soon_stream_opts *SOON_NULLABLE opts)
+	SOON_ON_CORE;
+
+/* Makes the socket fit for soon__stream_init, as accepted ones are from their listener. */
+void soon__stream_set_up(int fd, const soon_stream_opts *SOON_NULLABLE opts);
+
+/* Sees to it that what was gathered leaves, without waiting. Also outside of tasks. */
+void soon__stream_kick(soon_stream *stream) SOON_ON_CORE;
+
+/* Called by the sender at the end of each send. */
+void soon__stream_sent(soon_sender *sender, int rc);
+
+/* How many written bytes the kernel may not have taken yet. */
+static inline size_t soon__stream_pending(const soon_stream *stream)
+{
+	return soon__block_len(stream->flight) + soon__block_len(stream->gather);
+}
+
+#endif
