@@ -33,7 +33,10 @@ typedef struct soon_listen_opts {
 /*
  * Listens on `where`, see <soon/addr.h>; port 0 lets the kernel choose, soon_listener_addr tells.
  * A unix socket's file that nobody listens on any more is replaced.
- * Suspends: only for a host name. Cancel: then a cancellation point. Null: `opts` for defaults.
+ * A port that is taken is tried for a quarter of a second, because a killed process may hold it
+ * for some ms.
+ * Suspends: may, for that or for a host name. Cancel: then a cancellation point.
+ * Null: `opts` for defaults.
  * Ownership: returns owned, to be given to soon_listener_close.
  * Errors: after a report, and in the message of the failure, with the address, the likely cause
  * and what to do: -EINVAL `where` cannot be read. -EADDRINUSE. -EADDRNOTAVAIL not an address of
@@ -47,15 +50,16 @@ SOON_API SOON_NODISCARD int soon_listen(const char *where,
  * Suspends: until there is one. Cancel: cancellation point; no connection is lost to it.
  * Ownership: returns owned, to be given to soon_stream_close/_abort.
  * Errors: -ECANCELED. -EBUSY another task accepts. -ESHUTDOWN after soon_listener_stop and when
- * what had arrived before is taken. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the connection stays in
- * the kernel's queue where it can; wait before the next try.
+ * what had arrived before is taken. -ENOMEM: the connection stays in the kernel's queue; wait
+ * before the next try. Out of descriptors it waits by itself, with a report.
  */
 SOON_API SOON_NODISCARD int soon_listener_accept(soon_listener *listener, soon_stream **ret_stream)
 	SOON_SUSPENDS;
 
 /*
- * Stops listening: later connections are refused at once, those that are complete already can
- * still be accepted, without a wait. A second stop changes nothing. No task may be in accept.
+ * Begins the end: from now on accept gives those connections that are complete already, without a
+ * wait, then closes the socket, so that later ones are refused, and gives -ESHUTDOWN. A second
+ * stop changes nothing. No task may be in accept.
  * Suspends: may. Cancel: not a cancellation point.
  */
 SOON_API void soon_listener_stop(soon_listener *listener) SOON_SUSPENDS;

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * bind.c: making a listening socket, and telling people in full why it cannot be had.
+ */
+#include <soon/assert.h>
+#include <soon/io.h>
+#include <soon/mem.h>
+#include <soon/scope.h>
+
+#include "errtext.h"
+#include "listener.h"
+#include "resolve.h"
+#include "stream.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG_COUNT 4096
+
+/*
+ * The kernel may hold the sockets of a killed process for some ms while it takes its ring down.
+ * A restarted service must not fail for that.
+ */
+#define BUSY_RETRY   SOON_MS(10)
+#define BUSY_RETRIES 25
+
+static const char *advice(int rc, sa_family_t family)
+{
+	switch (-rc) {
+	case EADDRINUSE:
+		return family == AF_UNIX
+			? "a running program listens on that path; stop it or choose another"
+			: "another program has the port; stop it (ss -ltnp shows it) or choose "
+			  "another, 0 for any";
+	case EADDRNOTAVAIL:
+		return "this machine does not have that address; ip addr shows those it has";
+	case EAFNOSUPPORT:
+		return "this machine does not speak that protocol; try 127.0.0.1 or 0.0.0.0";
+	case EACCES:
+	case EPERM:
+		return family == AF_UNIX ? "the folder does not let this user write"
+					 : "ports below net.ipv4.ip_unprivileged_port_start need "
+					   "CAP_NET_BIND_SERVICE; choose a larger one";
+	case ENOENT:
+	case ENOTDIR:
+		return "the folder of the socket does not exist";
+	case EROFS:
+		return "the folder of the socket is read-only";
+	case ENOTSOCK:
+		return "the path is taken by a file that is no socket; remove it or choose another";
+	case EMFILE:
+	case ENFILE:
+		return "no descriptor is left; raise the limit (ulimit -n)";
+	case ENOMEM:
+	case ENOBUFS:
+		return "the machine is out of memory";
+	default:
+		return "see bind(2) and listen(2)";
+	}
+}
+
+static int option(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+static int options_set(int fd, sa_family_t family, const soon_listen_opts *opts)
+{
+	int rc = 0;
+
+	if (family == AF_UNIX)
+		return 0;
+	rc = option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (rc == 0 && opts->reuse_port)
+		rc = option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (rc == 0 && family == AF_INET6)
+		rc = option(fd, IPPROTO_IPV6, IPV6_V6ONLY, opts->v6only);
+	/* Accepted sockets inherit it, which saves a system call for each. */
+	soon__stream_set_up(fd, &opts->stream);
+	return rc;
+}
+
+static const char *unix_path(const soon_addr *addr)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&addr->storage;
+
+	if (addr->storage.ss_family != AF_UNIX || un->sun_path[0] == '\0')
+		return NULL;
+	return un->sun_path;
+}
+
+/*
+ * Removes the file of a unix socket that nobody listens on.
+ * Returns: 0 when it is out of the way. Errors: -EADDRINUSE somebody does listen. -ENOTSOCK.
+ */
+static int stale_remove(const soon_addr *addr)
+{
+	const char *path = unix_path(addr);
+	struct stat st;
+	int fd, rc;
+
+	if (path == NULL)
+		return -EADDRINUSE;
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	rc = connect(fd, (const struct sockaddr *)&addr->storage, addr->len) < 0 ? -errno : 0;
+	(void)close(fd); /* it was never used */
+	if (rc != -ECONNREFUSED)
+		return rc == -ENOENT ? 0 : -EADDRINUSE;
+	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* Tries once. A bound unix socket gets its permissions before anybody can connect to it. */
+static int bind_once(int fd, const soon_addr *addr, const soon_listen_opts *opts)
+{
+	const char *path = unix_path(addr);
+	int rc;
+
+	if (bind(fd, (const struct sockaddr *)&addr->storage, addr->len) < 0) {
+		if (errno != EADDRINUSE)
+			return -errno;
+		rc = stale_remove(addr);
+		if (rc < 0)
+			return rc;
+		if (bind(fd, (const struct sockaddr *)&addr->storage, addr->len) < 0)
+			return -errno;
+	}
+	if (path != NULL && opts->unix_mode != 0 && chmod(path, (mode_t)opts->unix_mode) < 0)
+		return -errno;
+	if (listen(fd, opts->backlog_count > 0 ? opts->backlog_count : BACKLOG_COUNT) < 0)
+		return -errno;
+	return 0;
+}
+
+static int bind_with_patience(int fd, const soon_addr *addr, const soon_listen_opts *opts)
+{
+	for (int left = BUSY_RETRIES;; left--) {
+		int rc = bind_once(fd, addr, opts);
+		int slept;
+
+		if (rc != -EADDRINUSE || left == 0)
+			return rc;
+		slept = soon_sleep(BUSY_RETRY);
+		if (slept < 0)
+			return slept;
+	}
+}
+
+static int listen_on(soon_listener *l, const soon_addr *addr)
+{
+	sa_family_t family = addr->storage.ss_family;
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const char *path = unix_path(addr);
+	struct stat st;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = options_set(fd, family, &l->opts);
+	if (rc == 0)
+		rc = bind_with_patience(fd, addr, &l->opts);
+	l->addr = (soon_addr){ .len = sizeof l->addr.storage };
+	if (rc == 0 && getsockname(fd, (struct sockaddr *)&l->addr.storage, &l->addr.len) < 0)
+		rc = -errno;
+	if (rc < 0) {
+		(void)soon_close(fd); /* the failure that matters is known already */
+		return rc;
+	}
+
+	l->fd = fd;
+	if (path != NULL && lstat(path, &st) == 0) {
+		l->unix_dev = st.st_dev;
+		l->unix_ino = st.st_ino;
+	}
+	return 0;
+}
+
+static void refusal_report(const char *where, int rc)
+{
+	soon_report_file(SOON_REPORT_WARNING, rc,
+		"cannot listen on \"%.120s\": %s: it should be like \"127.0.0.1:8080\", "
+		"\"[::1]:8080\", \"*:8080\", \"localhost:8080\" or \"unix:/path\"",
+		where, soon__error_text(rc));
+}
+
+static int failure_report(const char *where, int rc, sa_family_t family)
+{
+	soon_report_file(SOON_REPORT_WARNING, rc, "cannot listen on %.120s: %s: %s", where,
+		soon__error_text(rc), advice(rc, family));
+	return soon_fail(rc, "cannot listen on %.120s: %s", where, soon__error_text(rc));
+}
+
+int soon__listener_bind(soon_listener *l, const char *where)
+{
+	struct soon__resolved *resolved;
+	sa_family_t family = AF_UNSPEC;
+	int rc = soon__resolve(where, &resolved);
+
+	if (rc < 0 && rc != -ECANCELED)
+		refusal_report(where, rc);
+	if (rc < 0)
+		return rc;
+	if (l->opts.v6only && where[0] == '*')
+		resolved->count = 1;
+
+	/* Another address is no remedy for a port that is taken, only for one that cannot be had. */
+	for (size_t i = 0; i < resolved->count; i++) {
+		family = resolved->addrs[i].storage.ss_family;
+		rc = listen_on(l, &resolved->addrs[i]);
+		if (rc != -EADDRNOTAVAIL && rc != -EAFNOSUPPORT)
+			break;
+	}
+	if (rc < 0 && rc != -ECANCELED)
+		rc = failure_report(where, rc, family);
+	soon_free(resolved);
+	return rc;
+}
+
+void soon__listener_unlink(const soon_listener *l)
+{
+	const char *path = unix_path(&l->addr);
+	struct stat st;
+
+	if (path == NULL || l->unix_ino == 0 || lstat(path, &st) < 0)
+		return;
+	if (st.st_dev == l->unix_dev && st.st_ino == l->unix_ino)
+		(void)unlink(path); /* somebody else may just have done it */
+}

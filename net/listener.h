@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * listener.h: the record of a listener, private to net/.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include <soon/listener.h>
+#include <soon/socket.h>
+
+struct soon_listener {
+	soon_acceptor acceptor;
+	soon_listen_opts opts;
+	soon_stream *spare; /* for the next connection; NULL: none */
+	soon_addr addr;     /* as bound */
+	int fd;             /* -1 once closed */
+	bool is_stopped;
+	int late_left;  /* after the stop: how many more may be taken from the kernel's queue */
+	dev_t unix_dev; /* the socket's file, so that only our own is removed */
+	ino_t unix_ino; /* 0: there is none */
+};
+
+/* Makes a bound and listening socket of `listener->opts`, or reports why not. See bind.c. */
+SOON_NODISCARD int soon__listener_bind(soon_listener *listener, const char *where) SOON_SUSPENDS;
+
+/* Removes the file of a unix socket, if it is still ours. */
+void soon__listener_unlink(const soon_listener *listener);
+
+#endif
