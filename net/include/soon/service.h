@@ -34,7 +34,7 @@ typedef struct soon_service_stats {
 	uint64_t failed;   /* of those, handler or last flush gave an error other than a cancel */
 	uint64_t refused;  /* taken and closed at once: no memory for a stream or a task */
 	uint64_t paused;   /* how often accepting stopped because conns_max was reached */
-	uint64_t starved;  /* how often accepting failed for want of descriptors or memory */
+	uint64_t starved;  /* how often accepting paused for want of memory */
 } soon_service_stats;
 
 /* What to serve and how. Zero means the default in every field but the first two. */
