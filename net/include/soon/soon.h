@@ -22,6 +22,11 @@
 /* Other threads: posts inwards, blocking work outwards. */
 #include <soon/thread.h>
 
+/* Files, sockets and signals. */
+#include <soon/io.h>
+#include <soon/file.h>
+#include <soon/signal.h>
+
 /* Streams over sockets, and serving them. */
 #include <soon/addr.h>
 #include <soon/stream.h>
