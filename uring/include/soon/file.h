@@ -27,8 +27,8 @@ struct statx;
 SOON_API SOON_NODISCARD int soon_open(const char *path, int flags, mode_t mode) SOON_SUSPENDS;
 
 /* As soon_open, with relative paths starting at `dir_fd`, or AT_FDCWD. See: openat(2). */
-SOON_API SOON_NODISCARD int soon_openat(
-	int dir_fd, const char *path, int flags, mode_t mode) SOON_SUSPENDS;
+SOON_API SOON_NODISCARD int soon_openat(int dir_fd, const char *path, int flags, mode_t mode)
+	SOON_SUSPENDS;
 
 /*
  * Asks about a file; needs <sys/stat.h> with _GNU_SOURCE for the structure and the constants.

@@ -42,12 +42,12 @@ extern "C" {
 SOON_API SOON_NODISCARD ssize_t soon_read(int fd, void *buf, size_t len) SOON_SUSPENDS;
 
 /* As soon_read, into `count` pieces of memory. See: readv(2). */
-SOON_API SOON_NODISCARD ssize_t soon_readv(
-	int fd, const struct iovec *iov, int count) SOON_SUSPENDS;
+SOON_API SOON_NODISCARD ssize_t soon_readv(int fd, const struct iovec *iov, int count)
+	SOON_SUSPENDS;
 
 /* As soon_read, from `offset`; the descriptor's position stays. See: pread(2). */
-SOON_API SOON_NODISCARD ssize_t soon_pread(
-	int fd, void *buf, size_t len, off_t offset) SOON_SUSPENDS;
+SOON_API SOON_NODISCARD ssize_t soon_pread(int fd, void *buf, size_t len, off_t offset)
+	SOON_SUSPENDS;
 
 /*
  * Writes at most `len` bytes at the descriptor's position.
@@ -57,12 +57,12 @@ SOON_API SOON_NODISCARD ssize_t soon_pread(
 SOON_API SOON_NODISCARD ssize_t soon_write(int fd, const void *buf, size_t len) SOON_SUSPENDS;
 
 /* As soon_write, from `count` pieces of memory. See: writev(2). */
-SOON_API SOON_NODISCARD ssize_t soon_writev(
-	int fd, const struct iovec *iov, int count) SOON_SUSPENDS;
+SOON_API SOON_NODISCARD ssize_t soon_writev(int fd, const struct iovec *iov, int count)
+	SOON_SUSPENDS;
 
 /* As soon_write, at `offset`; the descriptor's position stays. See: pwrite(2). */
-SOON_API SOON_NODISCARD ssize_t soon_pwrite(
-	int fd, const void *buf, size_t len, off_t offset) SOON_SUSPENDS;
+SOON_API SOON_NODISCARD ssize_t soon_pwrite(int fd, const void *buf, size_t len, off_t offset)
+	SOON_SUSPENDS;
 
 /*
  * Reads until `len` bytes are there or the stream ends.
@@ -84,8 +84,8 @@ SOON_API SOON_NODISCARD ssize_t soon_recv(int fd, void *buf, size_t len, int fla
  * Sends on a socket; MSG_NOSIGNAL is implied. Returns: as soon_write. With MSG_WAITALL a stream
  * socket takes all or gives an error or, after a failure half-way, the part. See: send(2).
  */
-SOON_API SOON_NODISCARD ssize_t soon_send(
-	int fd, const void *buf, size_t len, int flags) SOON_SUSPENDS;
+SOON_API SOON_NODISCARD ssize_t soon_send(int fd, const void *buf, size_t len, int flags)
+	SOON_SUSPENDS;
 
 /*
  * Takes one connection from a listening socket; SOCK_CLOEXEC is implied. For a server's accept
@@ -100,8 +100,8 @@ SOON_API SOON_NODISCARD int soon_accept(int fd, struct sockaddr *SOON_NULLABLE a
  * Connects a socket. After a cancel or failure the socket's state is unknown: close it.
  * Returns: 0. Errors: -ETIMEDOUT also when the network gave up. See: connect(2).
  */
-SOON_API SOON_NODISCARD int soon_connect(
-	int fd, const struct sockaddr *addr, socklen_t addr_len) SOON_SUSPENDS;
+SOON_API SOON_NODISCARD int soon_connect(int fd, const struct sockaddr *addr, socklen_t addr_len)
+	SOON_SUSPENDS;
 
 /* Flushes a file to its device; with `only_data` as fdatasync(2). Returns: 0. See: fsync(2). */
 SOON_API SOON_NODISCARD int soon_fsync(int fd, bool only_data) SOON_SUSPENDS;

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Ends what is in flight on a descriptor, then closes it; see cancel.h. */
+#include "cancel.h"
+
+#include <soon/io.h>
+
+#include "op.h"
+
+#include <unistd.h>
+
+void soon__closer_op_ended(struct soon__closer *closer)
+{
+	SOON_ASSERT(closer->pending > 0);
+	closer->pending--;
+	if (closer->pending == 0 && closer->is_parked)
+		soon__unpark(&closer->wait, 0);
+}
+
+static struct soon__op *op_at(struct soon__list *node)
+{
+	return SOON_CONTAINER_OF(node, struct soon__op, by_fd);
+}
+
+static bool has_ops(struct soon__io *io, int fd)
+{
+	struct soon__list *bucket = &io->started[(unsigned)fd % SOON__FD_BUCKETS];
+
+	for (struct soon__list *node = bucket->next; node != bucket; node = node->next)
+		if (op_at(node)->fd == fd)
+			return true;
+	return false;
+}
+
+/*
+ * One cancel an operation, not one for the descriptor: each operation knows its own cancel's
+ * completion already, and the kernel looks a descriptor up when it gets to the cancel.
+ */
+static void cancel_all(struct soon__io *io, int fd, struct soon__closer *closer)
+{
+	struct soon__list *bucket = &io->started[(unsigned)fd % SOON__FD_BUCKETS];
+	struct soon__list *next;
+
+	for (struct soon__list *node = bucket->next; node != bucket; node = next) {
+		struct soon__op *op = op_at(node);
+
+		next = node->next;
+		if (op->fd != fd)
+			continue;
+		/* Two closes of one descriptor: the second would close somebody else's. */
+		SOON_ASSERT(op->closer == NULL);
+		op->closer = closer;
+		closer->pending++;
+		/* May end it before the return, but touches no other operation. */
+		soon__op_cancel(io, op);
+	}
+}
+
+static void end_all(struct soon__io *io, int fd)
+{
+	struct soon__closer closer = { .wait.what = "close: operations to end" };
+
+	cancel_all(io, fd, &closer);
+	if (closer.pending > 0) {
+		closer.is_parked = true;
+		(void)soon__park(&closer.wait);
+	}
+	SOON_ASSERT(closer.pending == 0);
+	SOON_DASSERT(!has_ops(io, fd));
+}
+
+int soon_close(int fd)
+{
+	struct soon__poller *poller = soon__poller_or_null();
+	struct soon__op op = { .code = SOON__OP_CLOSE, .fd = fd };
+	struct soon__io *io = poller != NULL ? poller->io : NULL;
+	int rc;
+
+	if (io == NULL || soon_self() == NULL) {
+		if (io != NULL)
+			SOON_ASSERT(!has_ops(io, fd));
+		return close(fd) == 0 ? 0 : -errno;
+	}
+	end_all(io, fd);
+	if (io->bufs.starving_count > 0)
+		soon__receivers_close(io, fd);
+	/* Through the ring: the close of a file on a network may take long. */
+	rc = (int)soon__op_call_shielded(&op, "close");
+	soon__acceptor_retry(io);
+	return rc;
+}

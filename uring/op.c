@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The life of an operation, whatever the back end and whoever the owner; see op.h. */
+#include "op.h"
+
+#include "cancel.h"
+#include "mem_san.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+static struct soon__list *bucket_of(struct soon__io *io, int fd)
+{
+	return &io->started[(unsigned)fd % SOON__FD_BUCKETS];
+}
+
+void soon__io_init(struct soon__io *io, const struct soon__io_ops *ops)
+{
+	SOON_ASSERT(ops->start != NULL);
+	SOON_ASSERT(ops->cancel != NULL);
+	io->poller.io = io;
+	io->ops = ops;
+	soon__list_init(&io->backing_off);
+	for (unsigned i = 0; i < SOON__FD_BUCKETS; i++)
+		soon__list_init(&io->started[i]);
+}
+
+void soon__io_fini(struct soon__io *io)
+{
+	SOON_ASSERT(io->inflight == 0);
+	soon__signals_restore(io);
+	soon__bufs_fini(&io->bufs);
+}
+
+static void check_vector(const struct iovec *iov, size_t count)
+{
+	soon__mem_check(iov, count * sizeof(*iov));
+	for (size_t i = 0; i < count; i++)
+		soon__mem_check(iov[i].iov_base, iov[i].iov_len);
+}
+
+/* The kernel is not instrumented: what it will use is checked before it is asked. */
+static void check_memory(const struct soon__op *op)
+{
+	const struct msghdr *msg = op->addr;
+
+	switch ((enum soon__op_code)op->code) {
+	case SOON__OP_READ:
+	case SOON__OP_WRITE:
+	case SOON__OP_RECV:
+	case SOON__OP_SEND:
+		soon__mem_check(op->addr, op->len);
+		break;
+	case SOON__OP_READV:
+	case SOON__OP_WRITEV:
+		check_vector(op->addr, op->len);
+		break;
+	case SOON__OP_SENDMSG:
+		soon__mem_check(msg, sizeof(*msg));
+		check_vector(msg->msg_iov, msg->msg_iovlen);
+		break;
+	case SOON__OP_CONNECT:
+		soon__mem_check(op->addr, op->off);
+		break;
+	case SOON__OP_OPENAT:
+	case SOON__OP_STATX:
+	case SOON__OP_UNLINKAT:
+		soon__mem_check(op->addr, strlen(op->addr) + 1);
+		break;
+	case SOON__OP_ACCEPT:
+	case SOON__OP_FSYNC:
+	case SOON__OP_POLL:
+	case SOON__OP_CLOSE:
+	case SOON__OP_ACCEPT_MULTI:
+	case SOON__OP_RECV_MULTI:
+	case SOON__OP_CODES:
+		break;
+	}
+}
+
+void soon__op_start(struct soon__io *io, struct soon__op *op)
+{
+	SOON_ASSERT(op->state == SOON__OP_IDLE);
+	SOON_ASSERT(op->code < SOON__OP_CODES);
+#ifdef SOON__MEM_SAN
+	check_memory(op);
+#else
+	(void)check_memory;
+#endif
+	op->closer = NULL;
+	soon__list_push_tail(bucket_of(io, op->fd), &op->by_fd);
+	io->inflight++;
+	io->ops->start(io, op);
+	SOON_ASSERT(op->state == SOON__OP_STARTED || op->state == SOON__OP_QUEUED);
+}
+
+/* Tells the owner, once, that the record is his again. */
+static void end(struct soon__io *io, struct soon__op *op)
+{
+	SOON_ASSERT(io->inflight > 0);
+	io->inflight--;
+	soon__list_remove(&op->by_fd);
+	op->state = SOON__OP_IDLE;
+	if (SOON_UNLIKELY(op->closer != NULL))
+		soon__closer_op_ended(op->closer);
+	switch ((enum soon__op_kind)op->kind) {
+	case SOON__OP_CALL:
+		soon__unpark(&op->wait, op->res);
+		break;
+	case SOON__OP_ACCEPTOR:
+		soon__acceptor_ended(op);
+		break;
+	case SOON__OP_RECEIVER:
+		soon__receiver_ended(op);
+		break;
+	case SOON__OP_SENDER:
+		soon__sender_ended(op);
+		break;
+	}
+}
+
+void soon__op_event(struct soon__io *io, struct soon__op *op, int res, uint32_t flags)
+{
+	SOON_ASSERT(op->state != SOON__OP_IDLE);
+	SOON_ASSERT(op->state != SOON__OP_TARGET_DONE);
+	op->res = res;
+	switch ((enum soon__op_kind)op->kind) {
+	case SOON__OP_CALL:
+		SOON_ASSERT((flags & SOON__EVENT_MORE) == 0);
+		break;
+	case SOON__OP_ACCEPTOR:
+		soon__acceptor_event(op, res, flags);
+		break;
+	case SOON__OP_RECEIVER:
+		soon__receiver_event(op, res, flags);
+		break;
+	case SOON__OP_SENDER:
+		soon__sender_event(op, res);
+		break;
+	}
+	if ((flags & SOON__EVENT_MORE) != 0)
+		return;
+	if (op->state == SOON__OP_CANCELLING)
+		op->state = SOON__OP_TARGET_DONE;
+	else
+		end(io, op);
+}
+
+void soon__op_answered(struct soon__io *io, struct soon__op *op)
+{
+	SOON_ASSERT(op->state == SOON__OP_CANCELLING || op->state == SOON__OP_TARGET_DONE);
+	if (op->state == SOON__OP_CANCELLING)
+		op->state = SOON__OP_CANCEL_DONE;
+	else
+		end(io, op);
+}
+
+void soon__op_cancel(struct soon__io *io, struct soon__op *op)
+{
+	switch ((enum soon__op_state)op->state) {
+	case SOON__OP_QUEUED:
+		soon__list_remove(&op->link);
+		op->state = SOON__OP_STARTED;
+		soon__op_event(io, op, -ECANCELED, 0);
+		break;
+	case SOON__OP_STARTED:
+		io->ops->cancel(io, op);
+		break;
+	case SOON__OP_IDLE:
+	case SOON__OP_CANCELLING:
+	case SOON__OP_TARGET_DONE:
+	case SOON__OP_CANCEL_DONE:
+		break;
+	}
+}
+
+/* The scope of a waiting call was cancelled. */
+static enum soon__abort abort_call(struct soon__wait *wait)
+{
+	struct soon__op *op = SOON_CONTAINER_OF(wait, struct soon__op, wait);
+	struct soon__io *io = soon__io_self();
+
+	SOON_ASSERT(op->kind == SOON__OP_CALL);
+	if (op->state == SOON__OP_QUEUED) {
+		/* The kernel was never asked: it did not happen. */
+		soon__list_remove(&op->link);
+		soon__list_remove(&op->by_fd);
+		op->state = SOON__OP_IDLE;
+		io->inflight--;
+		if (op->closer != NULL)
+			soon__closer_op_ended(op->closer);
+		return SOON__ABORT_DONE;
+	}
+	soon__op_cancel(io, op);
+	return SOON__ABORT_PENDING;
+}
+
+int soon__op_failure(const struct soon__op *op, bool is_asked)
+{
+	if (SOON_LIKELY(op->res != -ECANCELED && op->res != -EINTR))
+		return op->res;
+	if (is_asked)
+		return -ECANCELED;
+	if (op->closer != NULL)
+		return -EBADF;
+	soon_report_file(SOON_REPORT_ERROR, op->res,
+		"the kernel ended an operation on descriptor %d that nobody cancelled", op->fd);
+	return -EIO;
+}
+
+static ssize_t call(struct soon__io *io, struct soon__op *op,
+	enum soon__abort (*abort_fn)(struct soon__wait *), const char *what)
+{
+	ssize_t rc;
+
+	op->kind = SOON__OP_CALL;
+	op->wait = (struct soon__wait){ .abort = abort_fn, .what = what };
+	soon__op_start(io, op);
+	rc = soon__park(&op->wait);
+	SOON_ASSERT(op->state == SOON__OP_IDLE);
+	if (SOON_LIKELY(rc >= 0))
+		return rc;
+	op->res = (int)rc;
+	return soon__op_failure(op, op->wait.is_aborted);
+}
+
+ssize_t soon__op_call(struct soon__op *op, const char *what)
+{
+	struct soon__io *io;
+	int rc = soon__checkpoint(what);
+
+	if (SOON_UNLIKELY(rc < 0))
+		return rc;
+	io = soon__io_self();
+	if (SOON_UNLIKELY(io == NULL))
+		return -EOPNOTSUPP;
+	return call(io, op, abort_call, what);
+}
+
+ssize_t soon__op_call_shielded(struct soon__op *op, const char *what)
+{
+	SOON_ASSERT(soon_self() != NULL);
+	return call(soon__io_self(), op, NULL, what);
+}
+
+void soon__op_finish(struct soon__io *io, struct soon__op *op, const char *what)
+{
+	SOON_ASSERT(op->kind != SOON__OP_CALL);
+	SOON_ASSERT(op->state != SOON__OP_IDLE);
+	/* The cancel may end it at once: an unpark that comes before the park is not lost. */
+	op->wait = (struct soon__wait){ .what = what };
+	soon__op_cancel(io, op);
+	(void)soon__park(&op->wait);
+	SOON_ASSERT(op->state == SOON__OP_IDLE);
+}

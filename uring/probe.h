@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * probe.h: getting a ring from this kernel, and finding out by trying what it can do. Version
+ * numbers tell little: distributions patch, containers forbid.
+ */
+#ifndef URING_PROBE_H
+#define URING_PROBE_H
+
+#include <liburing.h>
+#include <stdbool.h>
+
+/*
+ * Makes a ring with the best flags that this kernel takes and that let a request through, out of
+ * those in `allowed` (IORING_SETUP_ bits).
+ * Errors: a negative errno, after a report that says what to change. -ENOSYS, -EPERM, -EACCES and
+ * -EOPNOTSUPP: there is no io_uring here. Others are shortages.
+ */
+int soon__probe_open(
+	unsigned sq_count, unsigned cq_count, unsigned allowed, struct io_uring *ret_ring);
+
+/*
+ * Whether a ring receives for ever into the provided buffers of `group`, which has some, and
+ * accepts for ever. Errors: -EOPNOTSUPP it does not, with a report.
+ */
+int soon__probe_streams(struct io_uring *ring, unsigned group);
+
+/*
+ * Whether a send that must not wait and posts no completion when all was sent behaves so: posts
+ * one when it was not all, and none when it was.
+ */
+bool soon__probe_try(struct io_uring *ring);
+
+#endif
