@@ -177,8 +177,9 @@ static int core_loop(soon_core *core)
 	while (!is_done(core)) {
 		if (core->sched.ready_count > 0)
 			soon__sched_pass(core);
-		if (core->sched.ready_count == 0 && !soon__inbox_is_due(&core->inbox) &&
-			!is_done(core))
+		/* Asked first: that main has ended makes those it left in the background ready. */
+		if (!is_done(core) && core->sched.ready_count == 0 &&
+			!soon__inbox_is_due(&core->inbox))
 			rc = core_sleep(core);
 		else if (core->poller->ops->is_due(core->poller))
 			rc = core->poller->ops->poll(core->poller, 0);

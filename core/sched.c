@@ -166,27 +166,29 @@ void soon__sched_yield(soon_core *core)
 	soon__sched_switch(core);
 }
 
-void soon__sched_exit(soon_core *core)
+void *soon__sched_exit(soon_core *core)
 {
 	struct soon__sched *sched = &core->sched;
 	soon_task *self = sched->current;
 	soon_task *next = pick(core);
+	void *next_sp = next ? next->sp : sched->loop_sp;
 
 	sched->live_count--;
-	if (!self->has_handle) {
-		/*
-		 * The stack goes to the free ones while we still run on it. Nothing can take it
-		 * before we have left: the switch is all that follows.
-		 */
-		if (SOON__SAN_ACTIVE)
-			sched->dead = self;
-		else
-			soon__task_free(self);
-	}
 	run_next(sched, next);
-	soon__san_leave(&self->san, next ? &next->san : &sched->loop_san, true);
-	soon__switch(&self->sp, next ? next->sp : sched->loop_sp);
-	__builtin_unreachable();
+	if (SOON__SAN_ACTIVE) {
+		/* The tools must not see another instruction of a fiber after its last switch. */
+		sched->dead = self->has_handle ? NULL : self;
+		soon__san_leave(&self->san, next ? &next->san : &sched->loop_san, true);
+		soon__switch(&self->sp, next_sp);
+		__builtin_unreachable();
+	}
+	/*
+	 * The stack goes to the free ones while we still run on it. Nothing can take it before we
+	 * have left: returning is all that follows.
+	 */
+	if (!self->has_handle)
+		soon__task_free(self);
+	return next_sp;
 }
 
 void soon__sched_pass(soon_core *core)

@@ -46,8 +46,11 @@ void soon__sched_switch(soon_core *core);
 /* Puts the current task at the end of the queue and lets the others run. */
 void soon__sched_yield(soon_core *core);
 
-/* Leaves the current task for ever; frees its stack unless its handle keeps it. */
-__attribute__((noreturn)) void soon__sched_exit(soon_core *core);
+/*
+ * Ends the current task, frees its stack unless its handle keeps it, and returns the context to
+ * continue with, for the task's entry to return.
+ */
+void *soon__sched_exit(soon_core *core);
 
 /* A task's first steps on its own stack: completes the switch that brought it there. */
 void soon__sched_arrive(soon_core *core);

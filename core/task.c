@@ -33,7 +33,7 @@ static void wake_joiners(soon_task *task)
 	}
 }
 
-__attribute__((noreturn)) static void task_end(soon_task *task, int rc)
+static void *task_end(soon_task *task, int rc)
 {
 	soon_core *core = task->core;
 
@@ -52,16 +52,16 @@ __attribute__((noreturn)) static void task_end(soon_task *task, int rc)
 		soon_free(task->detail);
 		task->detail = NULL;
 	}
-	soon__sched_exit(core);
+	return soon__sched_exit(core);
 }
 
-/* The first function on a task's stack. */
-static void task_main(void *arg)
+/* The first function on a task's stack; returns the context to continue with. */
+static void *task_main(void *arg)
 {
 	soon_task *task = arg;
 
 	soon__sched_arrive(task->core);
-	task_end(task, soon__call_word(task->fn, task->arg));
+	return task_end(task, soon__call_word(task->fn, task->arg));
 }
 
 int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_t extra_bytes,

@@ -51,6 +51,7 @@ soon__switch:
 	str	x9, [sp, #160]
 	mov	x10, sp
 	str	x10, [x0]		/* publish the context that stops */
+.Lcontinue:
 	mov	sp, x1			/* from here on, the other stack; the same frame lies on it */
 	ldr	x11, [sp, #160]
 	cmp	x9, x11
@@ -89,7 +90,10 @@ soon__switch:
 	.cfi_endproc
 	.size	soon__switch, .-soon__switch
 
-/* The first thing a new context runs: x19(x20). Unwinding ends here. */
+/*
+ * The first thing a new context runs: x19(x20). Unwinding ends here. What the call returns is the
+ * context to continue with; this one ends.
+ */
 	.type	context_entry, %function
 	.balign	16
 context_entry:
@@ -99,8 +103,10 @@ context_entry:
 	mov	x0, x20			/* entry_arg */
 	mov	x29, #0			/* ends the chain of frame pointers, too */
 	mov	x30, #0
-	blr	x19			/* entry, never returns */
-	brk	#1
+	blr	x19			/* entry */
+	mrs	x9, fpcr
+	mov	x1, x0
+	b	.Lcontinue
 	.cfi_endproc
 	.size	context_entry, .-context_entry
 
