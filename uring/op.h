@@ -107,7 +107,7 @@ struct soon__io_ops {
 
 	/*
 	 * Asks for the end of `op`, which is STARTED: makes it CANCELLING; the answer comes by
-	 * soon__op_answered. Never fails. An operation with is_try needs no cancel and stays as it is.
+	 * soon__op_answered. Never fails. One with is_try needs no cancel and stays as it is.
 	 */
 	void (*cancel)(struct soon__io *io, struct soon__op *op);
 };
@@ -142,7 +142,7 @@ static inline struct soon__io *soon__io_self(void)
 /* Begins an operation whose record is filled in and IDLE. Checks the memory it refers to. */
 void soon__op_start(struct soon__io *io, struct soon__op *op);
 
-/* Asks for its end if it is not IDLE and this was not asked yet. One QUEUED ends before the return. */
+/* Asks for its end, unless it is IDLE or this was asked. One QUEUED ends before the return. */
 void soon__op_cancel(struct soon__io *io, struct soon__op *op);
 
 /* From the back end: a completion of the target, the last unless it says SOON__EVENT_MORE. */

@@ -51,8 +51,8 @@ static void report_refusal(int rc)
 	case EPERM:
 		read_text("/proc/sys/kernel/io_uring_disabled", sysctl, sizeof(sysctl));
 		soon_report_file(SOON_REPORT_WARNING, rc,
-			"io_uring is forbidden here (EPERM): the sysctl kernel.io_uring_disabled is "
-			"%s and has to be 0; and a container's seccomp profile has to allow "
+			"io_uring is forbidden here (EPERM): the sysctl kernel.io_uring_disabled "
+			"is %s and has to be 0; and a container's seccomp profile has to allow "
 			"io_uring_setup, io_uring_enter and io_uring_register (Docker from 25 and "
 			"containerd from 2 on do not by default)",
 			sysctl[0] != '\0' ? sysctl : "not there");
@@ -66,8 +66,9 @@ static void report_refusal(int rc)
 	case EACCES:
 	case EOPNOTSUPP:
 		soon_report_file(SOON_REPORT_WARNING, rc,
-			"io_uring is refused here (%s): a security module or the platform's sandbox "
-			"forbids it; allow io_uring_setup, io_uring_enter and io_uring_register",
+			"io_uring is refused here (%s): a security module or the platform's "
+			"sandbox forbids it; allow io_uring_setup, io_uring_enter and "
+			"io_uring_register",
 			rc == -EACCES ? "EACCES" : "EOPNOTSUPP");
 		break;
 	case ENOMEM:
@@ -88,7 +89,7 @@ static void report_refusal(int rc)
 	}
 }
 
-/* Waits for a completion, a second at most: a ring that takes requests and loses them is no ring. */
+/* Waits for a completion, a second at most: a ring that loses requests is none. */
 static int reap_one(struct io_uring *ring, struct io_uring_cqe *ret_cqe)
 {
 	struct __kernel_timespec second = { .tv_sec = 1 };

@@ -16,9 +16,9 @@
  *   for gives its real result, and the next call fails.
  *   Ownership: memory passed in is lent until the return; a descriptor stays the caller's.
  *   Errors: -ECANCELED the scope is cancelled. -EBADF not a descriptor, or soon_close() was called
- *   on it meanwhile. -EPERM not in a task. -EOPNOTSUPP this run has no I/O back end. -EIO the kernel
- *   ended the operation for no reason we know (with a report). Otherwise those of the system call,
- *   but never -EINTR, and -EAGAIN only from a file that cannot be polled and is O_NONBLOCK.
+ *   on it meanwhile. -EPERM not in a task. -EOPNOTSUPP this run has no I/O back end. -EIO the
+ *   kernel ended the operation for no reason we know (with a report). Otherwise those of the system
+ *   call, but never -EINTR, and -EAGAIN only from a file that cannot be polled and is O_NONBLOCK.
  *   Limits: one call moves at most 2 GiB - 4 KiB, as the system calls do.
  *   Cost: no system call of its own (the scheduler submits all of a pass at once), no allocation.
  *   Several tasks may use one descriptor at a time; the order among them is the kernel's.
@@ -51,8 +51,8 @@ SOON_API SOON_NODISCARD ssize_t soon_pread(int fd, void *buf, size_t len, off_t 
 
 /*
  * Writes at most `len` bytes at the descriptor's position.
- * Returns: the number of bytes, which may be fewer than `len`. A broken pipe or socket raises SIGPIPE
- * unless that is ignored; soon_send never does. See: write(2).
+ * Returns: the number of bytes, which may be fewer than `len`. A broken pipe or socket raises
+ * SIGPIPE unless that is ignored; soon_send never does. See: write(2).
  */
 SOON_API SOON_NODISCARD ssize_t soon_write(int fd, const void *buf, size_t len) SOON_SUSPENDS;
 

@@ -5,8 +5,8 @@
  * unless you are building the like.
  *
  *   soon_acceptor   one request accepts connections for ever.
- *   soon_receiver   one request receives for ever, into buffers of the core that are lent as chunks.
- *                   A receiver that waits holds no buffer.
+ *   soon_receiver   one request receives for ever, into buffers of the core that are lent as
+ *                   chunks. A receiver that waits holds no buffer.
  *   soon_sender     starts a send and lets the caller go on; at most one is in flight.
  *
  * All three live in the caller's memory, which must stay where it is between init and fini, use a
@@ -59,8 +59,8 @@ SOON_API void soon_acceptor_init(soon_acceptor *acceptor, int fd) SOON_ON_CORE;
  * connection is lost by it: the next call gives it, or fini closes it.
  * Returns: the descriptor, the caller's.
  * Errors: -ECANCELED. -EBUSY another task is waiting. -ESHUTDOWN after soon_acceptor_stop. -EBADF,
- * -EINVAL, -ENOTSOCK, -EOPNOTSUPP the socket does not listen (any more); those stay. -EPERM not in a
- * task. -ENOMEM.
+ * -EINVAL, -ENOTSOCK, -EOPNOTSUPP the socket does not listen (any more); those stay. -EPERM not in
+ * a task.
  * Limits: 16 accepted ahead of the caller, then the kernel is asked to stop until they are taken.
  */
 SOON_API SOON_NODISCARD int soon_acceptor_next(soon_acceptor *acceptor) SOON_SUSPENDS;
