@@ -30,6 +30,8 @@ elseif(SOON_LLHTTP_DIR AND SOON_LLHTTP_INCLUDE)
 		${SOON_LLHTTP_DIR}/llhttp.c)
 	target_include_directories(soon_llhttp SYSTEM PUBLIC ${SOON_LLHTTP_INCLUDE})
 	target_compile_options(soon_llhttp PRIVATE -w)
+	# llhttp before 9 knows two modes; this is the one that later ones have left.
+	target_compile_definitions(soon_llhttp PUBLIC LLHTTP_STRICT_MODE=1)
 	set_target_properties(soon_llhttp PROPERTIES
 		POSITION_INDEPENDENT_CODE ON
 		C_VISIBILITY_PRESET hidden)
