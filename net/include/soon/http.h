@@ -91,7 +91,8 @@ typedef struct soon_http_server {
 
 	soon_http_limits limits;
 	soon_http_timeouts timeouts;
-	unsigned conns_max; /* as soon_service's */
+	unsigned conns_max;  /* as soon_service's */
+	bool errors_as_json; /* the fixed texts: {"status":404,"error":"Not Found"}, not plain */
 
 	/*
 	 * Called when a handler returned a negative errno, except when the client left or the
