@@ -20,7 +20,7 @@ static int app(struct service *service)
 	soon_addr addr;
 	int rc;
 
-	SOON_GROUP(group);
+	SOON_GROUP(group, .name = "service");
 	(void)snprintf(where, sizeof(where), "127.0.0.1:%u", (unsigned)service->opts->port);
 	rc = soon_listen(where, NULL, &service->listener);
 	if (rc == 0) {

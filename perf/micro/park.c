@@ -122,7 +122,7 @@ static int app(void *unused)
 	(void)unused;
 	before = read_memory();
 	start_ns = now_ns();
-	SOON_GROUP(group);
+	SOON_GROUP(group, .name = "parked");
 	rc = make_tasks(&group);
 	seconds = (double)(now_ns() - start_ns) / (double)NS_PER_S;
 	after = read_memory();

@@ -41,7 +41,7 @@ static int measure_yield(unsigned task_count, double *ret_ns)
 	int64_t start_ns;
 	int rc = 0;
 
-	SOON_GROUP(group);
+	SOON_GROUP(group, .name = "benchmark");
 	start_ns = now_ns();
 	for (unsigned i = 0; i < task_count && rc == 0; i++)
 		rc = soon_spawn(&group, yield_often, count);
@@ -61,7 +61,7 @@ static int spawn_and_join(uint64_t count)
 {
 	int rc = 0;
 
-	SOON_GROUP(group);
+	SOON_GROUP(group, .name = "benchmark");
 	for (uint64_t i = 0; i < count && rc == 0; i++) {
 		soon_task *task;
 
@@ -79,7 +79,7 @@ static int spawn_and_close(uint64_t count)
 	int rc = 0;
 
 	for (uint64_t i = 0; i < count && rc == 0; i++) {
-		SOON_GROUP(group);
+		SOON_GROUP(group, .name = "benchmark");
 		rc = soon_spawn(&group, nothing, NULL);
 		rc = (int)soon_group_close(&group, rc);
 	}
@@ -92,7 +92,7 @@ static int spawn_batches(uint64_t count)
 	int rc = 0;
 
 	for (uint64_t done = 0; done < count && rc == 0; done += BATCH) {
-		SOON_GROUP(group);
+		SOON_GROUP(group, .name = "benchmark");
 		for (unsigned i = 0; i < BATCH && rc == 0; i++)
 			rc = soon_spawn(&group, nothing, NULL);
 		rc = (int)soon_group_close(&group, rc);

@@ -34,7 +34,7 @@ static uint64_t soon_trips;
 static void *boost_other;
 static uint64_t boost_trips;
 
-static _Noreturn void soon_other(void *unused)
+static _Noreturn void *soon_other(void *unused)
 {
 	(void)unused;
 	for (;;) {
