@@ -45,7 +45,10 @@ SOON_API SOON_NODISCARD ssize_t soon_read(int fd, void *buf, size_t len) SOON_SU
 SOON_API SOON_NODISCARD ssize_t soon_readv(int fd, const struct iovec *iov, int count)
 	SOON_SUSPENDS;
 
-/* As soon_read, from `offset`; the descriptor's position stays. See: pread(2). */
+/*
+ * As soon_read, from `offset`; the descriptor's position stays. Errors: -EINVAL `offset` is negative.
+ * Other than the system call it does not fail on a pipe or socket but reads on. See: pread(2).
+ */
 SOON_API SOON_NODISCARD ssize_t soon_pread(int fd, void *buf, size_t len, off_t offset)
 	SOON_SUSPENDS;
 
@@ -60,7 +63,7 @@ SOON_API SOON_NODISCARD ssize_t soon_write(int fd, const void *buf, size_t len) 
 SOON_API SOON_NODISCARD ssize_t soon_writev(int fd, const struct iovec *iov, int count)
 	SOON_SUSPENDS;
 
-/* As soon_write, at `offset`; the descriptor's position stays. See: pwrite(2). */
+/* As soon_write, at `offset`; otherwise as soon_pread. See: pwrite(2). */
 SOON_API SOON_NODISCARD ssize_t soon_pwrite(int fd, const void *buf, size_t len, off_t offset)
 	SOON_SUSPENDS;
 
