@@ -71,10 +71,11 @@ struct soon__offload {
 	unsigned tail; /* of the ring: where the next job goes */
 
 	/* Between the core and the threads. */
-	sem_t tickets;          /* jobs in the ring */
-	_Atomic(unsigned) head; /* of the ring: where the next job comes from */
-	unsigned mask;          /* slots - 1 */
-	struct job **ring;      /* NULL in a slot: the thread that takes it ends */
+	sem_t tickets;            /* jobs in the ring */
+	_Atomic(unsigned) head;   /* of the ring: where the next job comes from */
+	unsigned mask;            /* slots - 1 */
+	_Atomic(unsigned) inside; /* threads that may still look at the pool */
+	struct job **ring;        /* NULL in a slot: the thread that takes it ends */
 	struct worker workers[];
 };
 
@@ -134,6 +135,8 @@ static void *thread_main(void *arg)
 		rc = soon_post(core, &job->done);
 		SOON_ASSERT(rc == 0); /* the core stays open while a task waits */
 	}
+	/* Release: pairs with soon__offload_stop. */
+	atomic_fetch_sub_explicit(&worker->pool->inside, 1, memory_order_release);
 	return NULL;
 }
 
@@ -161,11 +164,14 @@ static int thread_start(struct soon__offload *pool)
 
 	SOON_ASSERT(pool->threads < pool->threads_max);
 	worker->pool = pool;
+	atomic_fetch_add_explicit(&pool->inside, 1, memory_order_relaxed);
 	attr_init(&attr);
 	rc = pthread_create(&worker->thread, &attr, thread_main, worker);
 	(void)pthread_attr_destroy(&attr);
-	if (rc != 0)
+	if (rc != 0) {
+		atomic_fetch_sub_explicit(&pool->inside, 1, memory_order_relaxed);
 		return -EAGAIN;
+	}
 	pool->threads++;
 	return 0;
 }
@@ -309,7 +315,6 @@ static soon_ns grace_end(const soon_core *core)
 void soon__offload_stop(soon_core *core)
 {
 	struct soon__offload *pool = core->offload;
-	bool is_left = false;
 	soon_ns deadline;
 
 	if (pool == NULL)
@@ -331,9 +336,8 @@ void soon__offload_stop(soon_core *core)
 			last != NULL ? last->what : "nothing", last != NULL ? last->file : "?",
 			last != NULL ? last->line : 0);
 		(void)pthread_detach(pool->workers[i].thread);
-		is_left = true;
 	}
-	/* A thread that is left may still look at the pool. */
-	if (!is_left)
+	/* Who was left hangs in what other libraries do at a thread's end, or in a job's leftovers. */
+	if (atomic_load_explicit(&pool->inside, memory_order_acquire) == 0)
 		pool_destroy(pool);
 }

@@ -11,8 +11,7 @@ struct soon__offload;
 
 /*
  * Ends the core's pool, once no task is left, and frees it; nothing happens when there is none. A
- * thread that takes longer than the run's grace to end is reported and left to itself, and with it
- * the pool.
+ * thread that takes longer than the run's grace to end is reported and left to itself.
  */
 void soon__offload_stop(soon_core *core);
 
