@@ -22,11 +22,17 @@ struct soon__sched {
 	soon_task *current;   /* NULL while the loop runs */
 	soon_task *head;      /* the run queue */
 	soon_task **tail;     /* where the next one is linked in */
-	uint32_t ready_count; /* its length */
-	uint32_t pass_left;   /* how many of them still belong to this pass */
+
+	/*
+	 * The first and the last of these change together and are kept apart: were they adjacent,
+	 * the compiler would load both at once, just after one of them was stored, and stall.
+	 */
+	uint32_t ready_count; /* the queue's length */
 	uint32_t slice_left;  /* switches until the slice's clock is looked at */
 	uint32_t skip_left;   /* passes until the loop is visited whatever happens */
 	uint32_t inline_left; /* calls the current task may still finish without parking */
+	uint32_t pass_left;   /* how many of the queue still belong to this pass */
+
 	uint32_t live_count;  /* tasks that have not ended */
 	uint64_t slice_ticks; /* time-stamp at the start of the slice */
 	void *loop_sp;        /* the loop's context, while a task runs */

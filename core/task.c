@@ -64,6 +64,36 @@ static void *task_main(void *arg)
 	return task_end(task, soon__call_word(task->fn, task->arg));
 }
 
+/*
+ * Field by field: clearing the whole record first costs more than all the rest of a spawn. What is
+ * not set here is set at the launch, or before its first use.
+ */
+static void record_init(soon_task *task, soon_core *core, const struct soon__stack *stack,
+	const soon_task_opts *opts)
+{
+	task->core = core;
+	task->wait = NULL;
+	task->armed_at = SOON_NEVER;
+	task->wake_at = SOON_NEVER;
+	task->mask = SOON__CANCELLED;
+	task->idle_depth = 0;
+	task->stack_class = stack->class_index;
+	task->stack_index = stack->index;
+	task->stack_low = stack->low;
+	task->has_handle = false;
+	task->name = NULL;
+	task->detail = NULL;
+	task->timer.place = SOON__TIMER_IDLE;
+	soon__list_init(&task->joiners);
+	if (!opts)
+		return;
+	task->name = opts->name;
+	if (opts->ret_task) {
+		task->has_handle = true;
+		*opts->ret_task = task;
+	}
+}
+
 int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_t extra_bytes,
 	soon_task **ret_task)
 {
@@ -79,22 +109,7 @@ int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_
 		return rc;
 	top = stack.top - ((sizeof *task + 63) & ~(size_t)63);
 	task = (soon_task *)(void *)top;
-	memset(task, 0, sizeof *task);
-	task->core = core;
-	task->armed_at = SOON_NEVER;
-	task->wake_at = SOON_NEVER;
-	task->mask = SOON__CANCELLED;
-	task->stack_class = stack.class_index;
-	task->stack_index = stack.index;
-	task->stack_low = stack.low;
-	soon__list_init(&task->joiners);
-	if (opts) {
-		task->name = opts->name;
-		if (opts->ret_task) {
-			task->has_handle = true;
-			*opts->ret_task = task;
-		}
-	}
+	record_init(task, core, &stack, opts);
 	top -= (extra_bytes + 15) & ~(size_t)15;
 	soon__san_stack_begin(&task->san, stack.low, (size_t)(stack.top - stack.low));
 	task->sp = soon__context_make(top, task_main, task);
