@@ -108,12 +108,14 @@ class Compare:
 class Micro:
     """A micro benchmark, run as several processes; it interleaves its own pairs."""
 
-    def __init__(self, program, figures):
+    def __init__(self, program, figures, repeats_max=99):
         self.program = program
         self.figures = figures  # name in the output, title, unit, bar
+        self.repeats_max = repeats_max
 
     def measure(self, programs, plan):
-        runs = [programs.micro(self.program) for _ in range(plan.repeats)]
+        repeats = min(plan.repeats, self.repeats_max)
+        runs = [programs.micro(self.program) for _ in range(repeats)]
         return [Figure(title, unit, [run[name] for run in runs], bar)
                 for name, title, unit, bar in self.figures]
 
@@ -160,6 +162,8 @@ ROWS = {
     ]),
     "spawn": Micro("micro_sched spawn", [
         ("spawn_join", "spawn + run + join, warm", "ns", Bar(50, 25)),
+        ("spawn_close", "the same, each task in a group of its own", "ns", Bar()),
+        ("spawn_batch", "the same, a thousand tasks per group", "ns", Bar()),
     ]),
     "within": Micro("micro_sched within", [
         ("within", "soon_within around a call that does not block", "ns", Bar()),
@@ -169,12 +173,15 @@ ROWS = {
     ]),
     "timer": Micro("micro_timer", [
         ("timer_arm_cancel", "timer arm + cancel, 1 M live", "ns", Bar(60, 20)),
+        ("timer_move_any", "cancel + arm of any one of the million", "ns", Bar()),
     ]),
     "park": Micro("micro_park", [
         ("park_kib", "1 M parked tasks: resident with page tables", "KiB each", Bar(6, 5)),
         ("park_seconds", "1 M parked tasks: time to make", "s", Bar(2, 1)),
+        ("park_floor_seconds", "1 M pages touched by a plain loop: the floor of that", "s", Bar()),
+        ("park_guarded", "1 M parked tasks: part of a sample that has a guard", "", Bar(1, None, True)),
         ("park_vmas", "1 M parked tasks: VMAs", "", Bar(200, None, False, True)),
-    ]),
+    ], repeats_max=2),
     "echo64": Compare("echo 64 B, 64 connections, against raw epoll",
                       "soon_echo", "echo_epoll", "echo --connections=64", Bar(1.05, 0.97)),
     "echo1000": Compare("echo 64 B, 1000 connections, against raw epoll",

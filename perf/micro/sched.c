@@ -20,6 +20,7 @@
 #define YIELDS        4000000u /* in all, over all tasks */
 #define SPAWNS        200000u
 #define BATCH         1000u
+#define HANDLES       50u
 #define WITHIN_ROUNDS 2000000u
 #define OFFLOADS      5000u
 
@@ -56,21 +57,28 @@ static int nothing(void *unused)
 	return 0;
 }
 
-/* One task at a time: spawn it, wait for it by its handle. */
+/*
+ * One task at a time: spawn it, wait for it by its handle. Handles, and with them stacks, are kept
+ * until the group is closed, so a new group every now and then keeps the stacks warm.
+ */
 static int spawn_and_join(uint64_t count)
 {
 	int rc = 0;
 
-	SOON_GROUP(group, .name = "benchmark");
-	for (uint64_t i = 0; i < count && rc == 0; i++) {
-		soon_task *task;
+	for (uint64_t done = 0; done < count && rc == 0; done += HANDLES) {
+		SOON_GROUP(group, .name = "benchmark");
+		for (unsigned i = 0; i < HANDLES && rc == 0; i++) {
+			soon_task_opts opts = { 0 };
+			soon_task *task;
 
-		rc = soon_spawn_with(
-			&group, &((soon_task_opts){ .ret_task = &task }), nothing, NULL);
-		if (rc == 0)
-			rc = soon_join(task, NULL);
+			opts.ret_task = &task;
+			rc = soon_spawn_with(&group, &opts, nothing, NULL);
+			if (rc == 0)
+				rc = soon_join(task, NULL);
+		}
+		rc = (int)soon_group_close(&group, rc);
 	}
-	return (int)soon_group_close(&group, rc);
+	return rc;
 }
 
 /* One task at a time, each in a group of its own, whose close is the join. */
