@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Accepting against the real kernel: nothing lost, nothing missed, no spin. */
+#include <soon/scope.h>
+
+#include <sys/resource.h>
+
+#include "kit.h"
+#include "ring.h"
+
+#define MANY 100
+
+static int many_app(int client_count);
+
+/* The peer of an accepted connection, as its port. */
+static in_port_t peer_port(int fd)
+{
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
+
+	cr_assert_eq(getpeername(fd, (struct sockaddr *)&addr, &len), 0);
+	return addr.sin_port;
+}
+
+static in_port_t own_port(int fd)
+{
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
+
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+	return addr.sin_port;
+}
+
+static ssize_t next_soon(soon_acceptor *acceptor)
+{
+	return soon_within(KIT_LONG, soon_acceptor_next(acceptor));
+}
+
+SOON_TEST(acceptor, gives_connections)
+{
+	struct sockaddr_in addr;
+	int listener = kit_listen(8, &addr);
+	soon_acceptor acceptor;
+
+	soon_acceptor_init(&acceptor, listener);
+	for (int i = 0; i < 3; i++) {
+		int client = kit_connect(&addr);
+		int fd = (int)next_soon(&acceptor);
+
+		cr_assert_geq(fd, 0);
+		cr_assert_eq(peer_port(fd), own_port(client));
+		cr_assert_eq(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+		cr_assert_eq(soon_close(fd), 0);
+		cr_assert_eq(soon_close(client), 0);
+	}
+	soon_acceptor_fini(&acceptor);
+	soon_acceptor_fini(&acceptor);
+	soon_acceptor_fini(NULL);
+	cr_assert_eq(soon_close(listener), 0);
+}
+
+SOON_TEST(acceptor, cancel_loses_nothing)
+{
+	struct sockaddr_in addr;
+	int listener = kit_listen(8, &addr);
+	soon_acceptor acceptor;
+	int client, fd;
+
+	soon_acceptor_init(&acceptor, listener);
+	cr_assert_eq(soon_within(KIT_SHORT, soon_acceptor_next(&acceptor)), -ETIMEDOUT);
+	client = kit_connect(&addr);
+	kit_settle(); /* accepted while nobody waits */
+	fd = (int)next_soon(&acceptor);
+	cr_assert_eq(peer_port(fd), own_port(client));
+	cr_assert_eq(soon_close(fd), 0);
+	cr_assert_eq(soon_close(client), 0);
+	soon_acceptor_fini(&acceptor);
+	cr_assert_eq(soon_close(listener), 0);
+}
+
+/* Many clients before the first accept, and more accepted ahead than the limit. */
+static int many_app(int client_count)
+{
+	unsigned before = kit_fd_count();
+	struct sockaddr_in addr;
+	int listener = kit_listen(client_count, &addr);
+	int clients[MANY];
+	soon_acceptor acceptor;
+
+	cr_assert_leq(client_count, MANY);
+	for (int i = 0; i < client_count; i++)
+		clients[i] = kit_connect(&addr);
+	soon_acceptor_init(&acceptor, listener);
+	for (int i = 0; i < client_count; i++) {
+		int fd = (int)next_soon(&acceptor);
+
+		cr_assert_geq(fd, 0, "client %d: %d", i, fd);
+		cr_assert_eq(peer_port(fd), own_port(clients[i]), "out of order at %d", i);
+		cr_assert_eq(soon_close(fd), 0);
+	}
+	soon_acceptor_fini(&acceptor);
+	for (int i = 0; i < client_count; i++)
+		cr_assert_eq(soon_close(clients[i]), 0);
+	cr_assert_eq(soon_close(listener), 0);
+	cr_assert_eq(kit_fd_count(), before);
+	return 0;
+}
+
+SOON_TEST(acceptor, many_at_once_in_order)
+{
+	(void)many_app(MANY);
+}
+
+SOON_TEST_PLAIN(acceptor, success_without_more_does_not_end_it)
+{
+	/* With two completions' room the kernel ends the request after a success. */
+	soon__ring_tuning = (struct soon__ring_tuning){ .sq_count = 1, .cq_count = 2 };
+	cr_assert_eq(soon_run(many_app, 8), 0);
+	cr_assert_eq(soon_run(many_app, MANY), 0);
+}
+
+SOON_TEST(acceptor, fini_closes_what_nobody_took)
+{
+	unsigned before = kit_fd_count();
+	struct sockaddr_in addr;
+	int listener = kit_listen(MANY, &addr);
+	int clients[MANY];
+	soon_acceptor acceptor;
+
+	soon_acceptor_init(&acceptor, listener);
+	cr_assert_eq(soon_within(KIT_SHORT, soon_acceptor_next(&acceptor)), -ETIMEDOUT);
+	for (int i = 0; i < MANY; i++)
+		clients[i] = kit_connect(&addr);
+	kit_settle();
+	cr_assert_gt(kit_fd_count(), before + 1 + MANY, "none was accepted ahead");
+	soon_acceptor_fini(&acceptor);
+	cr_assert_eq(soon_close(listener), 0);
+	for (int i = 0; i < MANY; i++)
+		cr_assert_eq(soon_close(clients[i]), 0);
+	cr_assert_eq(kit_fd_count(), before);
+}
+
+SOON_TEST(acceptor, stop_gives_what_was_accepted)
+{
+	struct sockaddr_in addr;
+	int listener = kit_listen(8, &addr);
+	soon_acceptor acceptor;
+	int client, fd;
+
+	soon_acceptor_init(&acceptor, listener);
+	cr_assert_eq(soon_within(KIT_SHORT, soon_acceptor_next(&acceptor)), -ETIMEDOUT);
+	client = kit_connect(&addr);
+	kit_settle();
+	soon_acceptor_stop(&acceptor);
+	soon_acceptor_stop(&acceptor);
+	fd = soon_acceptor_next(&acceptor);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(soon_acceptor_next(&acceptor), -ESHUTDOWN);
+	cr_assert_eq(soon_close(fd), 0);
+	cr_assert_eq(soon_close(client), 0);
+	soon_acceptor_fini(&acceptor);
+	cr_assert_eq(soon_close(listener), 0);
+}
+
+static int take_one(soon_acceptor *acceptor)
+{
+	return soon_acceptor_next(acceptor);
+}
+
+SOON_TEST(acceptor, one_taker_at_a_time)
+{
+	struct sockaddr_in addr;
+	int listener = kit_listen(8, &addr);
+	soon_acceptor acceptor;
+	SOON_GROUP(g);
+
+	soon_acceptor_init(&acceptor, listener);
+	cr_assert_eq(soon_spawn(&g, take_one, &acceptor), 0);
+	kit_settle();
+	cr_assert_eq(soon_acceptor_next(&acceptor), -EBUSY);
+	soon_group_cancel(&g, "test");
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	soon_acceptor_fini(&acceptor);
+	cr_assert_eq(soon_close(listener), 0);
+}
+
+SOON_TEST(acceptor, close_by_another_task)
+{
+	struct sockaddr_in addr;
+	int listener = kit_listen(8, &addr);
+	soon_acceptor acceptor;
+	SOON_GROUP(g, .policy = SOON_WAIT_ALL);
+
+	soon_acceptor_init(&acceptor, listener);
+	cr_assert_eq(soon_spawn(&g, take_one, &acceptor), 0);
+	kit_settle();
+	cr_assert_eq(soon_close(listener), 0);
+	cr_assert_eq(soon_group_close(&g, 0), -EBADF);
+	cr_assert_eq(soon_acceptor_next(&acceptor), -EBADF);
+	soon_acceptor_fini(&acceptor);
+}
+
+SOON_TEST(acceptor, failures_that_stay)
+{
+	soon_acceptor acceptor;
+	int fds[2];
+
+	kit_pair(fds);
+	soon_acceptor_init(&acceptor, fds[0]);
+	cr_assert_eq(next_soon(&acceptor), -EINVAL);
+	cr_assert_eq(next_soon(&acceptor), -EINVAL);
+	soon_acceptor_fini(&acceptor);
+	soon_acceptor_init(&acceptor, 999);
+	cr_assert_eq(next_soon(&acceptor), -EBADF);
+	soon_acceptor_fini(&acceptor);
+	kit_close_both(fds);
+	kit_pipe(fds);
+	soon_acceptor_init(&acceptor, fds[0]);
+	cr_assert_eq(next_soon(&acceptor), -ENOTSOCK);
+	soon_acceptor_fini(&acceptor);
+	kit_close_both(fds);
+}
+
+/* From here on no descriptor can be opened. Returns the limit to go back to. */
+static struct rlimit run_out_of_descriptors(void)
+{
+	struct rlimit old, now;
+	int lowest = dup(0);
+
+	cr_assert_geq(lowest, 0);
+	(void)close(lowest);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	now = old;
+	now.rlim_cur = (rlim_t)lowest;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
+	return old;
+}
+
+SOON_TEST(acceptor, out_of_descriptors_waits_without_a_spin)
+{
+	struct soon__ring *ring = soon__ring_self();
+	struct kit_reports reports;
+	struct sockaddr_in addr;
+	int listener = kit_listen(8, &addr);
+	int client = kit_connect(&addr);
+	soon_acceptor acceptor;
+	struct rlimit limit;
+	uint64_t enters;
+
+	kit_reports_keep(&reports);
+	limit = run_out_of_descriptors();
+	soon_acceptor_init(&acceptor, listener);
+	enters = ring->stats.enter_count;
+	cr_assert_eq(soon_within(SOON_MS(100), soon_acceptor_next(&acceptor)), -ETIMEDOUT);
+	enters = ring->stats.enter_count - enters;
+	cr_assert_lt(enters, 30, "entered the kernel %ju times", (uintmax_t)enters);
+	cr_assert_eq(reports.count, 1, "one report an episode");
+	cr_assert_eq(reports.rc, -EMFILE);
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	int fd = (int)next_soon(&acceptor);
+	cr_assert_eq(peer_port(fd), own_port(client));
+	cr_assert_eq(soon_close(fd), 0);
+	cr_assert_eq(soon_close(client), 0);
+	soon_acceptor_fini(&acceptor);
+	cr_assert_eq(soon_close(listener), 0);
+}
+
+static int take_and_note(void **both)
+{
+	*(int *)both[1] = soon_acceptor_next(both[0]);
+	return 0;
+}
+
+SOON_TEST(acceptor, closing_a_descriptor_lets_the_next_one_in)
+{
+	struct kit_reports reports;
+	struct sockaddr_in addr;
+	int listener = kit_listen(8, &addr);
+	int client = kit_connect(&addr);
+	int spare = dup(client);
+	int fd = -1;
+	soon_acceptor acceptor;
+	void *both[] = { &acceptor, &fd };
+	struct rlimit limit;
+	SOON_GROUP(g);
+
+	kit_reports_keep(&reports);
+	limit = run_out_of_descriptors();
+	soon_acceptor_init(&acceptor, listener);
+	cr_assert_eq(soon_spawn(&g, take_and_note, both), 0);
+	kit_settle();
+	cr_assert_eq(fd, -1);
+	cr_assert_eq(soon_close(spare), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(soon_close(fd), 0);
+	cr_assert_eq(soon_close(client), 0);
+	soon_acceptor_fini(&acceptor);
+	cr_assert_eq(soon_close(listener), 0);
+}
