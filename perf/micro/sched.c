@@ -43,11 +43,11 @@ static int measure_yield(unsigned task_count, double *ret_ns)
 	int rc = 0;
 
 	SOON_GROUP(group, .name = "benchmark");
-	start_ns = now_ns();
+	start_ns = cpu_ns();
 	for (unsigned i = 0; i < task_count && rc == 0; i++)
 		rc = soon_spawn(&group, yield_often, count);
 	rc = (int)soon_group_close(&group, rc);
-	*ret_ns = (double)(now_ns() - start_ns) / (double)(count * task_count);
+	*ret_ns = (double)(cpu_ns() - start_ns) / (double)(count * task_count);
 	return rc;
 }
 
@@ -132,17 +132,17 @@ static int offload_often(uint64_t count)
 	return rc;
 }
 
-/* The median time of one of `count` rounds, after one run to warm up. */
-static int measure_rounds(int (*rounds)(uint64_t), uint64_t count, double *ret_ns)
+/* The median time, by `clock`, of one of `count` rounds, after one run to warm up. */
+static int measure_rounds(int (*rounds)(uint64_t), uint64_t count, clockid_t clock, double *ret_ns)
 {
 	double ns[MICRO_REPEATS];
 	int rc = rounds(count / 4);
 
 	for (size_t i = 0; i < MICRO_REPEATS && rc == 0; i++) {
-		int64_t start_ns = now_ns();
+		int64_t start_ns = clock_ns(clock);
 
 		rc = rounds(count);
-		ns[i] = (double)(now_ns() - start_ns) / (double)count;
+		ns[i] = (double)(clock_ns(clock) - start_ns) / (double)count;
 	}
 	if (rc == 0)
 		*ret_ns = micro_median(ns, MICRO_REPEATS);
@@ -176,15 +176,15 @@ static int run_spawn(void *unused)
 	int rc;
 
 	(void)unused;
-	rc = measure_rounds(spawn_and_join, SPAWNS, &ns);
+	rc = measure_rounds(spawn_and_join, SPAWNS, CLOCK_PROCESS_CPUTIME_ID, &ns);
 	if (rc < 0)
 		return rc;
 	micro_print("spawn_join", ns, "ns");
-	rc = measure_rounds(spawn_and_close, SPAWNS, &ns);
+	rc = measure_rounds(spawn_and_close, SPAWNS, CLOCK_PROCESS_CPUTIME_ID, &ns);
 	if (rc < 0)
 		return rc;
 	micro_print("spawn_close", ns, "ns");
-	rc = measure_rounds(spawn_batches, SPAWNS, &ns);
+	rc = measure_rounds(spawn_batches, SPAWNS, CLOCK_PROCESS_CPUTIME_ID, &ns);
 	if (rc < 0)
 		return rc;
 	micro_print("spawn_batch", ns, "ns");
@@ -197,7 +197,7 @@ static int run_within(void *unused)
 	int rc;
 
 	(void)unused;
-	rc = measure_rounds(within_often, WITHIN_ROUNDS, &ns);
+	rc = measure_rounds(within_often, WITHIN_ROUNDS, CLOCK_PROCESS_CPUTIME_ID, &ns);
 	if (rc == 0)
 		micro_print("within", ns, "ns");
 	return rc;
@@ -209,7 +209,7 @@ static int run_offload(void *unused)
 	int rc;
 
 	(void)unused;
-	rc = measure_rounds(offload_often, OFFLOADS, &ns);
+	rc = measure_rounds(offload_often, OFFLOADS, CLOCK_MONOTONIC, &ns);
 	if (rc == 0)
 		micro_print("offload", ns / 1000, "us");
 	return rc;

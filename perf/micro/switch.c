@@ -75,9 +75,9 @@ static double measure(void (*run_trips)(uint64_t), const uint64_t *trips)
 
 	run_trips(WARMUP_TRIPS);
 	trips_before = *trips;
-	start_ns = now_ns();
+	start_ns = cpu_ns();
 	run_trips(ROUND_TRIPS);
-	spent_ns = now_ns() - start_ns;
+	spent_ns = cpu_ns() - start_ns;
 	if (*trips - trips_before != ROUND_TRIPS)
 		micro_die("switch", -EPROTO);
 	return (double)spent_ns / (2.0 * ROUND_TRIPS);
