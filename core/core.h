@@ -44,6 +44,19 @@ static inline soon_task *soon__task_self(void)
 	return soon__core ? soon__core->sched.current : NULL;
 }
 
+/* Puts a task at the end of the run queue. */
+static inline void soon__sched_ready(soon_core *core, soon_task *task)
+{
+	struct soon__sched *sched = &core->sched;
+
+	SOON_ASSERT(task->core == core);
+	task->state = SOON__TASK_READY;
+	task->next = NULL;
+	*sched->tail = task;
+	sched->tail = &task->next;
+	sched->ready_count++;
+}
+
 static inline soon_ns soon__core_now(soon_core *core)
 {
 	return soon__clock_now(&core->clock);

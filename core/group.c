@@ -194,7 +194,8 @@ void soon__group_left(soon_group *group)
 		rc = soon_group_close(group, 0);
 		(void)rc; /* nobody is left to give it to; the report says why */
 	}
-	soon__group_free_failures(g);
+	if (SOON_UNLIKELY(g->failures != NULL))
+		soon__group_free_failures(g);
 }
 
 static int spawn_refused(const struct soon__group *group, const soon_site *site)

@@ -22,18 +22,6 @@ void soon__sched_init(soon_core *core, uint64_t seed)
 	soon__san_adopt_thread(&sched->loop_san);
 }
 
-void soon__sched_ready(soon_core *core, soon_task *task)
-{
-	struct soon__sched *sched = &core->sched;
-
-	SOON_ASSERT(task->core == core);
-	task->state = SOON__TASK_READY;
-	task->next = NULL;
-	*sched->tail = task;
-	sched->tail = &task->next;
-	sched->ready_count++;
-}
-
 static soon_task *queue_pop(struct soon__sched *sched)
 {
 	soon_task *task = sched->head;
@@ -86,7 +74,7 @@ static bool pass_can_skip_loop(soon_core *core)
 {
 	struct soon__sched *sched = &core->sched;
 
-	if (sched->skip_left == 0 || sched->seed || soon__inbox_is_due(&core->inbox) ||
+	if (sched->skip_left == 0 || soon__inbox_is_due(&core->inbox) ||
 		core->poller->ops->is_due(core->poller))
 		return false;
 	sched->skip_left--;
@@ -203,7 +191,7 @@ void soon__sched_pass(soon_core *core)
 			queue_shuffle(sched);
 		sched->pass_left = sched->ready_count;
 	}
-	sched->skip_left = PASSES_MAX;
+	sched->skip_left = sched->seed ? 0 : PASSES_MAX; /* each pass is shuffled, in the loop */
 	sched->slice_left = SLICE_SWITCHES;
 	sched->slice_ticks = soon__clock_ticks();
 	next = queue_pop(sched);

@@ -43,9 +43,6 @@ struct soon__sched {
 
 void soon__sched_init(soon_core *core, uint64_t seed);
 
-/* Puts a task at the end of the run queue. */
-void soon__sched_ready(soon_core *core, soon_task *task);
-
 /* Leaves the current task, which the caller has queued or parked, for the next one. */
 void soon__sched_switch(soon_core *core);
 

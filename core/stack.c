@@ -15,8 +15,6 @@
 #endif
 
 enum {
-	COLOUR_STEP_BYTES = 128,
-	COLOUR_COUNT = 16,
 	MAKE_BATCH = 16, /* slots guarded at a time */
 	KEEP_WARM = 64,  /* free slots that a trim leaves alone */
 };
@@ -110,13 +108,19 @@ static int guard_install(struct soon__stacks *stacks, char *base)
 	return mprotect(base, SOON__STACK_GUARD_BYTES, PROT_NONE) == 0 ? 0 : -ENOMEM;
 }
 
-/* Adds up to MAKE_BATCH guarded slots to the free ones, the lowest address last. */
-static int class_grow(struct soon__stacks *stacks, struct soon__stack_class *class)
+/* Adds up to MAKE_BATCH guarded slots, the lowest address last. */
+int soon__stack_grow(struct soon__stacks *stacks, struct soon__stack_class *class)
 {
-	uint32_t count = class->slots_max - class->made_count;
-	uint32_t made;
+	uint32_t count, made;
 
 	SOON_ASSERT(class->free_count == 0);
+	if (!class->base) {
+		int rc = class_open(class, stacks->slots_max);
+
+		if (rc < 0)
+			return rc;
+	}
+	count = class->slots_max - class->made_count;
 	if (count == 0)
 		return -EAGAIN;
 	if (count > MAKE_BATCH)
@@ -130,66 +134,22 @@ static int class_grow(struct soon__stacks *stacks, struct soon__stack_class *cla
 	for (uint32_t i = 0; i < made; i++)
 		class->free[i] = class->made_count + made - 1 - i;
 	class->free_count = made;
-	class->clean_count = made;
+	class->clean_count = 0;
 	class->free_low = 0;
 	class->made_count += made;
 	return 0;
 }
 
-static void slot_describe(
-	const struct soon__stack_class *class, uint32_t index, struct soon__stack *ret_stack)
-{
-	char *base = slot_base(class, index);
-
-	ret_stack->low = base + SOON__STACK_GUARD_BYTES;
-	ret_stack->top =
-		base + class->slot_bytes - (size_t)(index % COLOUR_COUNT) * COLOUR_STEP_BYTES;
-	ret_stack->index = index;
-}
-
-int soon__stack_take(struct soon__stacks *stacks, size_t bytes, struct soon__stack *ret_stack)
-{
-	struct soon__stack_class *class = stacks->classes;
-	uint8_t class_index = 0;
-	int rc;
-
-	while (class->slot_bytes < bytes) {
-		if (++class_index == SOON__STACK_CLASSES)
-			return -EINVAL;
-		class ++;
-	}
-	if (SOON_UNLIKELY(class->free_count == 0)) {
-		if (!class->base) {
-			rc = class_open(class, stacks->slots_max);
-			if (rc < 0)
-				return rc;
-		}
-		rc = class_grow(stacks, class);
-		if (rc < 0)
-			return rc;
-	}
-	class->free_count--;
-	if (class->clean_count > class->free_count)
-		class->clean_count = class->free_count;
-	if (class->free_low > class->free_count)
-		class->free_low = class->free_count;
-	slot_describe(class, class->free[class->free_count], ret_stack);
-	ret_stack->class_index = class_index;
-	return 0;
-}
-
-void soon__stack_give(struct soon__stacks *stacks, uint8_t class_index, uint32_t index)
-{
-	struct soon__stack_class *class = &stacks->classes[class_index];
-
-	SOON_ASSERT(class->free_count < class->made_count);
-	class->free[class->free_count++] = index;
-}
-
-/* The free slots [clean_count, this) were not needed since the last trim. */
+/* Of the free slots below this nobody had need since the last trim. */
 static uint32_t trim_end(const struct soon__stack_class *class)
 {
 	return class->free_low > KEEP_WARM ? class->free_low - KEEP_WARM : 0;
+}
+
+/* Slots that were in use since the last trim hold pages again. */
+static uint32_t clean_end(const struct soon__stack_class *class)
+{
+	return class->clean_count < class->free_low ? class->clean_count : class->free_low;
 }
 
 bool soon__stacks_can_trim(const struct soon__stacks *stacks)
@@ -197,9 +157,9 @@ bool soon__stacks_can_trim(const struct soon__stacks *stacks)
 	for (unsigned i = 0; i < SOON__STACK_CLASSES; i++) {
 		const struct soon__stack_class *class = &stacks->classes[i];
 
-		/* What is free now will count as not needed at the trim after the next. */
+		/* What is free now counts as not needed at the trim after the next. */
 		if (class->free_count > KEEP_WARM &&
-			class->clean_count < class->free_count - KEEP_WARM)
+			clean_end(class) < class->free_count - KEEP_WARM)
 			return true;
 	}
 	return false;
@@ -209,17 +169,18 @@ void soon__stacks_trim(struct soon__stacks *stacks)
 {
 	for (unsigned i = 0; i < SOON__STACK_CLASSES; i++) {
 		struct soon__stack_class *class = &stacks->classes[i];
+		uint32_t clean = clean_end(class);
 		uint32_t end = trim_end(class);
 
-		for (; class->clean_count < end; class->clean_count++) {
-			char *base = slot_base(class, class->free[class->clean_count]);
+		for (; clean < end; clean++) {
+			char *low = slot_base(class, class->free[clean]) + SOON__STACK_GUARD_BYTES;
+			size_t bytes = class->slot_bytes - SOON__STACK_GUARD_BYTES;
 
-			soon__san_stack_unpoison(base + SOON__STACK_GUARD_BYTES,
-				class->slot_bytes - SOON__STACK_GUARD_BYTES);
+			soon__san_stack_unpoison(low, bytes);
 			/* Guard markers survive MADV_DONTNEED. */
-			(void)madvise(base + SOON__STACK_GUARD_BYTES,
-				class->slot_bytes - SOON__STACK_GUARD_BYTES, MADV_DONTNEED);
+			(void)madvise(low, bytes, MADV_DONTNEED);
 		}
+		class->clean_count = clean;
 		class->free_low = class->free_count;
 	}
 }
@@ -239,7 +200,7 @@ bool soon__stacks_guard_hit(
 			continue;
 		if (offset % class->slot_bytes >= SOON__STACK_GUARD_BYTES)
 			return false;
-		slot_describe(class, (uint32_t)(offset / class->slot_bytes), ret_stack);
+		soon__stack_describe(class, (uint32_t)(offset / class->slot_bytes), ret_stack);
 		ret_stack->class_index = (uint8_t)i;
 		return true;
 	}

@@ -15,11 +15,16 @@
 #ifndef CORE_STACK_H
 #define CORE_STACK_H
 
+#include <soon/assert.h>
+
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define SOON__STACK_CLASSES       4
+#define SOON__STACK_COLOURS       16
+#define SOON__STACK_COLOUR_BYTES  128
 #define SOON__STACK_GUARD_BYTES   16384u
 #define SOON__STACK_BYTES_DEFAULT (256u * 1024)
 #define SOON__STACK_BYTES_MAX     (8u * 1024 * 1024)
@@ -32,7 +37,7 @@ struct soon__stack_class {
 	uint32_t slots_max;
 	uint32_t made_count; /* slots that have their guard */
 	uint32_t free_count;
-	uint32_t clean_count; /* free[0 .. clean_count) hold no pages */
+	uint32_t clean_count; /* free[0 .. clean_count) held no pages at the last trim */
 	uint32_t free_low;    /* the lowest free_count since the last trim */
 };
 
@@ -56,14 +61,58 @@ void soon__stacks_init(struct soon__stacks *stacks, uint32_t slots_max);
 /* Gives all address space back. No stack may be in use. */
 void soon__stacks_fini(struct soon__stacks *stacks);
 
+/* Adds free slots to a class that has none. Errors: those of soon__stack_take. */
+int soon__stack_grow(struct soon__stacks *stacks, struct soon__stack_class *class);
+
+static inline void soon__stack_describe(
+	const struct soon__stack_class *class, uint32_t index, struct soon__stack *ret_stack)
+{
+	char *base = class->base + (size_t)index * class->slot_bytes;
+
+	ret_stack->low = base + SOON__STACK_GUARD_BYTES;
+	ret_stack->top = base + class->slot_bytes -
+		(size_t)(index % SOON__STACK_COLOURS) * SOON__STACK_COLOUR_BYTES;
+	ret_stack->index = index;
+}
+
 /*
  * Takes a slot with at least `bytes` of stack. Errors: -EAGAIN all slots are in use; -ENOMEM the
  * system refuses the reservation or the guard; -EINVAL `bytes` is over SOON__STACK_BYTES_MAX.
  */
-int soon__stack_take(struct soon__stacks *stacks, size_t bytes, struct soon__stack *ret_stack);
+static inline int soon__stack_take(
+	struct soon__stacks *stacks, size_t bytes, struct soon__stack *ret_stack)
+{
+	struct soon__stack_class *class = stacks->classes;
+	uint8_t class_index = 0;
+
+	while (class->slot_bytes < bytes) {
+		if (++class_index == SOON__STACK_CLASSES)
+			return -EINVAL;
+		class ++;
+	}
+	if (SOON_UNLIKELY(class->free_count == 0)) {
+		int rc = soon__stack_grow(stacks, class);
+
+		if (rc < 0)
+			return rc;
+	}
+	class->free_count--;
+	if (class->free_low > class->free_count)
+		class->free_low = class->free_count;
+	soon__stack_describe(class, class->free[class->free_count], ret_stack);
+	ret_stack->class_index = class_index;
+	return 0;
+}
 
 /* Gives a slot back. The caller may still be running on it, until it switches away. */
-void soon__stack_give(struct soon__stacks *stacks, uint8_t class_index, uint32_t index);
+static inline void soon__stack_give(
+	struct soon__stacks *stacks, uint8_t class_index, uint32_t index)
+{
+	struct soon__stack_class *class = &stacks->classes[class_index];
+
+	SOON_ASSERT(class->free_count < class->made_count);
+	class->free[class->free_count++] = index;
+}
 
 /* Whether slots lie around that were not needed since the last trim, and still hold pages. */
 bool soon__stacks_can_trim(const struct soon__stacks *stacks);
