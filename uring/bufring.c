@@ -97,12 +97,11 @@ static unsigned pop_free(struct soon__bufs *bufs)
 /* Follows the load: doubles when a pass nearly emptied the ring, halves when it hardly used it. */
 static void adapt_goal(struct soon__bufs *bufs)
 {
-	unsigned batch = bufs->goal - (bufs->provided < bufs->goal ? bufs->provided : bufs->goal);
+	unsigned batch = bufs->refilled - bufs->provided;
 
 	if (bufs->is_dry || batch > bufs->goal / 4 * 3) {
 		bufs->is_dry = false;
-		if (bufs->goal < bufs->count)
-			bufs->goal *= 2;
+		bufs->goal = bufs->goal * 2 < bufs->count ? bufs->goal * 2 : bufs->count;
 		bufs->batch_max = 0;
 		bufs->refill_count = 0;
 		return;
@@ -143,6 +142,7 @@ void soon__bufs_refill(struct soon__bufs *bufs)
 		io_uring_smp_store_release(&bufs->ring->tail, tail);
 	}
 	SOON_ASSERT(bufs->provided <= bufs->count);
+	bufs->refilled = bufs->provided;
 }
 
 int soon__bufs_take(struct soon__bufs *bufs, unsigned id, uint32_t len)

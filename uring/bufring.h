@@ -50,7 +50,8 @@ struct soon__bufs {
 	unsigned fresh;      /* those from here on were never used; they count as free */
 	unsigned free_count; /* on the stack */
 	unsigned provided;
-	unsigned goal; /* how many should be provided */
+	unsigned refilled; /* `provided` after the last refill */
+	unsigned goal;     /* how many should be provided */
 	unsigned goal_min;
 	unsigned batch_max;    /* most used between two refills since the goal was looked at */
 	unsigned refill_count; /* since then */

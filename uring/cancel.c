@@ -35,16 +35,16 @@ static bool has_ops(struct soon__io *io, int fd)
  * One cancel an operation, not one for the descriptor: each operation knows its own cancel's
  * completion already, and the kernel looks a descriptor up when it gets to the cancel.
  */
-static void cancel_all(struct soon__io *io, int fd, struct soon__closer *closer)
+void soon__cancel_bucket(
+	struct soon__io *io, struct soon__list *bucket, int fd, struct soon__closer *closer)
 {
-	struct soon__list *bucket = &io->started[(unsigned)fd % SOON__FD_BUCKETS];
 	struct soon__list *next;
 
 	for (struct soon__list *node = bucket->next; node != bucket; node = next) {
 		struct soon__op *op = op_at(node);
 
 		next = node->next;
-		if (op->fd != fd)
+		if (op->fd != fd && fd != SOON__ANY_FD)
 			continue;
 		/* Two closes of one descriptor: the second would close somebody else's. */
 		SOON_ASSERT(op->closer == NULL);
@@ -59,7 +59,7 @@ static void end_all(struct soon__io *io, int fd)
 {
 	struct soon__closer closer = { .wait.what = "close: operations to end" };
 
-	cancel_all(io, fd, &closer);
+	soon__cancel_bucket(io, &io->started[(unsigned)fd % SOON__FD_BUCKETS], fd, &closer);
 	if (closer.pending > 0) {
 		closer.is_parked = true;
 		(void)soon__park(&closer.wait);

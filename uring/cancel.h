@@ -7,6 +7,7 @@
 #ifndef URING_CANCEL_H
 #define URING_CANCEL_H
 
+#include "core/spi/list.h"
 #include "core/spi/park.h"
 
 /* One soon_close() that waits; in its frame. */
@@ -15,6 +16,15 @@ struct soon__closer {
 	unsigned pending; /* operations whose `closer` this is and that have not ended */
 	bool is_parked;
 };
+
+struct soon__io;
+
+/* Any descriptor, for soon__cancel_bucket. */
+#define SOON__ANY_FD INT32_MIN
+
+/* Asks for the end of all operations on `fd` among those of its bucket, on behalf of `closer`. */
+void soon__cancel_bucket(
+	struct soon__io *io, struct soon__list *bucket, int fd, struct soon__closer *closer);
 
 /* One of them has ended. */
 void soon__closer_op_ended(struct soon__closer *closer);

@@ -10,6 +10,7 @@
 
 #include <soon/mem.h>
 
+#include "cancel.h"
 #include "compat.h"
 #include "probe.h"
 
@@ -322,7 +323,6 @@ static int turn(struct soon__ring *ring, soon_ns timeout)
 	prepare(ring);
 	if (has_completions(ring) || ring->io.is_hurried)
 		timeout = 0;
-	ring->io.is_hurried = false;
 	flags = kernel_flags(ring) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 	if (timeout != 0 || unsubmitted_count(ring) > 0 || flags != 0)
 		rc = enter(ring, timeout);
@@ -332,6 +332,8 @@ static int turn(struct soon__ring *ring, soon_ns timeout)
 		end_tries(ring);
 	else
 		ring->stats.overflow_count++;
+	if (soon__list_is_empty(&ring->tries))
+		ring->io.is_hurried = false;
 	return rc < 0 ? judge(rc) : 0;
 }
 
@@ -383,6 +385,7 @@ static void ring_stop(struct soon__poller *poller)
 {
 	struct soon__ring *ring = ring_of(poller);
 	struct soon__bufs *bufs = &ring->io.bufs;
+	struct soon__closer closer = { 0 };
 	struct io_uring_sqe *sqe;
 	int rc = 0;
 
@@ -393,9 +396,11 @@ static void ring_stop(struct soon__poller *poller)
 	soon__list_init(&bufs->starving);
 	bufs->starving_count = 0;
 	ring->is_stopping = true;
+	for (unsigned i = 0; i < SOON__FD_BUCKETS; i++)
+		soon__cancel_bucket(&ring->io, &ring->io.started[i], SOON__ANY_FD, &closer);
 	sqe = get_sqe(ring);
 	if (sqe != NULL) {
-		io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+		io_uring_prep_cancel64(sqe, TAG_BELL, 0);
 		sqe->user_data = TAG_NONE;
 	}
 	while (rc == 0 && (ring->io.inflight > 0 || ring->is_bell_armed))

@@ -2,10 +2,10 @@
 /* Accepting against the real kernel: nothing lost, nothing missed, no spin. */
 #include <soon/scope.h>
 
-#include <sys/resource.h>
-
 #include "kit.h"
 #include "ring.h"
+
+#include <sys/resource.h>
 
 #define MANY 100
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * kit.h: what the tests of the I/O layer share: sockets to talk through, a ledger of descriptors,
- * a sink that keeps reports. Everything here blocks or aborts the test; nothing is measured in time.
+ * a sink that keeps reports. What fails here aborts the test; nothing is measured in time.
  */
 #ifndef TESTS_UNIT_URING_KIT_H
 #define TESTS_UNIT_URING_KIT_H

@@ -2,9 +2,9 @@
 /* Each plain call against the real kernel: what it does, how it fails, how a deadline ends it. */
 #include <soon/file.h>
 
-#include <sys/stat.h>
-
 #include "kit.h"
+
+#include <sys/stat.h>
 
 #define TIMES_OUT(expr) cr_assert_eq(soon_within(KIT_SHORT, (expr)), -ETIMEDOUT, "%s", #expr)
 
@@ -138,7 +138,7 @@ SOON_TEST(ops, recv_and_send)
 	(void)kit_fill(fds[0]);
 	TIMES_OUT(soon_send(fds[0], buf, 1, 0));
 	cr_assert_eq(soon_close(fds[1]), 0);
-	cr_assert_eq(soon_send(fds[0], buf, 1, 0), -EPIPE); /* and no signal */
+	cr_assert_eq(soon_send(fds[0], buf, 1, 0), -EPIPE);      /* and no signal */
 	cr_assert_eq(soon_recv(fds[0], buf, 1, 0), -ECONNRESET); /* it left bytes unread */
 	cr_assert_eq(soon_recv(fds[0], buf, 1, 0), 0);
 	cr_assert_eq(soon_close(fds[0]), 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Receiving against the real kernel: order, flow control, and that no byte and no buffer is lost. */
+/* Receiving against the real kernel: order, flow control, no byte lost, no buffer lost. */
 #include <soon/scope.h>
 
 #include "kit.h"
@@ -324,7 +324,7 @@ SOON_TEST_PLAIN(receiver, waits_for_a_buffer_without_a_spin)
 struct echo {
 	int fd;
 	const char *text;
-	int *order;
+	int *done;
 };
 
 static int receive_one(struct echo *echo)
@@ -333,12 +333,12 @@ static int receive_one(struct echo *echo)
 
 	soon_receiver_init(&receiver, echo->fd);
 	expect_chunk(&receiver, echo->text);
-	(*echo->order)++;
+	(*echo->done)++;
 	soon_receiver_fini(&receiver);
 	return 0;
 }
 
-/* Two buffers for many: an idle receiver that was started again must not keep the others waiting. */
+/* Two buffers for many: an idle receiver that is started again must not starve the others. */
 static int two_buffers_app(void *unused)
 {
 	static int fds[20][2];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Sending against the real kernel, each case with sends that are tried first and with plain ones. */
+/* Sending against the real kernel, each case with tried sends and with plain ones. */
 #include <soon/scope.h>
 
 #include "kit.h"
@@ -7,7 +7,7 @@
 
 #define LONG_BYTES (1u << 20)
 
-/* Runs a case twice: the kernel answers sends at once where it can, and it always waits for room. */
+/* Runs a case twice: with sends that are tried first, and without. */
 #define SENDER_TEST(name)                                                                          \
 	static int name##_app(void *unused);                                                       \
 	SOON_TEST_PLAIN(sender, name)                                                              \

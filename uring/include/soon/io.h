@@ -46,8 +46,8 @@ SOON_API SOON_NODISCARD ssize_t soon_readv(int fd, const struct iovec *iov, int 
 	SOON_SUSPENDS;
 
 /*
- * As soon_read, from `offset`; the descriptor's position stays. Errors: -EINVAL `offset` is negative.
- * Other than the system call it does not fail on a pipe or socket but reads on. See: pread(2).
+ * As soon_read, from `offset`; the descriptor's position stays. Errors: -EINVAL `offset` is
+ * negative. Other than the system call it does not fail on a pipe or socket but reads on. See: pread(2).
  */
 SOON_API SOON_NODISCARD ssize_t soon_pread(int fd, void *buf, size_t len, off_t offset)
 	SOON_SUSPENDS;
@@ -111,7 +111,7 @@ SOON_API SOON_NODISCARD int soon_fsync(int fd, bool only_data) SOON_SUSPENDS;
 
 /*
  * Waits until one of `events` (POLLIN, POLLOUT, ...) holds for the descriptor.
- * Returns: those that hold, POLLERR and POLLHUP among them. See: poll(2).
+ * Returns: those that hold; POLLERR, POLLHUP and POLLRDHUP also unasked. See: poll(2).
  */
 SOON_API SOON_NODISCARD int soon_poll_fd(int fd, unsigned events) SOON_SUSPENDS;
 
