@@ -211,7 +211,7 @@ int soon__listener_bind(soon_listener *l, const char *where)
 	if (l->opts.v6only && where[0] == '*')
 		resolved->count = 1;
 
-	/* Another address is no remedy for a port that is taken, only for one that cannot be had. */
+	/* Another address is a remedy where there is no such one here, not for a taken port. */
 	for (size_t i = 0; i < resolved->count; i++) {
 		family = resolved->addrs[i].storage.ss_family;
 		rc = listen_on(l, &resolved->addrs[i]);

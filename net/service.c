@@ -120,7 +120,7 @@ static void conn_start(struct serving *sv, soon_stream *conn)
 /* Waits until a connection ends. */
 static int pause_wait(struct serving *sv)
 {
-	int rc = 0;
+	int rc = -ECANCELED;
 
 	SOON_SCOPE(until_one_ends, .timeout = 0);
 	sv->stats->paused++;
@@ -134,7 +134,7 @@ static int pause_wait(struct serving *sv)
 
 static int starved_wait(struct serving *sv, int why)
 {
-	int rc = 0;
+	int rc = -ECANCELED;
 
 	sv->stats->starved++;
 	trouble_report(sv, why, "cannot accept");
@@ -149,7 +149,7 @@ static int accept_loop(struct serving *sv)
 {
 	for (;;) {
 		soon_stream *conn = NULL;
-		int rc = 0;
+		int rc = -ECANCELED;
 
 		if (sv->stats->live >= sv->conns_max) {
 			rc = pause_wait(sv);

@@ -42,8 +42,8 @@ struct soon_stream {
 
 	int fd;
 	bool is_reading;       /* a task is in a call of the read side */
-	bool is_reader_parked; /* and waits for bytes, so that nobody else will send what is written */
-	bool is_writing;       /* a task is in a call of the write side, or holds a reserved room */
+	bool is_reader_parked; /* and waits for bytes: nobody else will send what is written */
+	bool is_writing;       /* a task is in a call of the write side, or holds a room */
 	bool is_reserved;      /* `gather` may not move */
 	bool is_due;           /* the end of the send in flight starts the next one */
 	bool is_shut;          /* no more may be written */

@@ -270,7 +270,7 @@ NET_TEST(listener, allows_one_taker)
 	soon_listener_close(l);
 }
 
-/* Those who are connected at the stop are served, also the ones that nobody asked the kernel for. */
+/* Those who are connected at the stop are served, also those that wait in the kernel. */
 static void stop_with(bool has_accepted)
 {
 	enum { CLIENTS = 40 };
