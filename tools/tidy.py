@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a reviewer would say three times: layers, forbidden constructs, sizes, form.
 
-    tools/tidy.py [--root FOLDER] [--no-format] [--stats]
+    tools/tidy.py [--root FOLDER] [--stats]
 
 Prints one `file:line: rule: message` per finding and exits 1 if there is any. The rules are the
 tables below; CONTRIBUTING.md says why they are what they are.
@@ -311,6 +311,10 @@ def load(root):
             continue
 
 
+def findings(sources, root):
+    return [(s.path, *found) for s in sources for check in CHECKS for found in check(s, root)]
+
+
 def print_stats(sources):
     for folder in LIBRARY:
         files = [s for s in sources if s.path.startswith(folder) and s.path.endswith(".c")]
@@ -323,7 +327,6 @@ def print_stats(sources):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent)
-    parser.add_argument("--no-format", action="store_true", help="leave clang-format out")
     parser.add_argument("--stats", action="store_true", help="count functions and assertions")
     args = parser.parse_args()
 
@@ -331,14 +334,11 @@ def main():
     if args.stats:
         print_stats(sources)
         return 0
-    findings = [(s.path, *found) for s in sources for check in CHECKS
-                for found in check(s, args.root)]
-    if not args.no_format:
-        findings += check_format(sources, args.root)
-    for path, line, rule, message in sorted(findings):
+    found = findings(sources, args.root) + list(check_format(sources, args.root))
+    for path, line, rule, message in sorted(found):
         print(f"{path}:{line}: {rule}: {message}")
-    print(f"tidy: {len(sources)} files, {len(findings)} findings")
-    return 1 if findings else 0
+    print(f"tidy: {len(sources)} files, {len(found)} findings")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs tidy.py over a good tree, then over one bad file per rule, and compares the findings."""
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-TIDY = Path(__file__).resolve().parent / "tidy.py"
+import tidy
+
 SPDX = "// SPDX-License-Identifier: Apache-2.0\n"
 # Built here, because tidy.py reads this file too.
 MACHINE = "/ho" + "me/somebody/x"
@@ -75,30 +75,24 @@ BAD = (
 )
 
 
-def tidy(tree):
-    """Returns the findings as (path, line, rule) for a tree of {path: text}."""
+def findings(tree):
+    """Returns what tidy finds in a tree of {path: text}, as (path, line, rule)."""
     with tempfile.TemporaryDirectory() as folder:
         for path, text in tree.items():
             target = Path(folder, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
-        result = subprocess.run([sys.executable, TIDY, "--root", folder, "--no-format"],
-                                capture_output=True, text=True)
-    lines = result.stdout.splitlines()[:-1]
-    found = [tuple(line.split(": ", 2)[:2]) for line in lines]
-    assert result.stderr == "", result.stderr
-    assert result.returncode == bool(found), result.stdout
-    return [(place.rsplit(":", 1)[0], int(place.rsplit(":", 1)[1]), rule) for place, rule in found]
+        return [found[:3] for found in tidy.findings(tidy.load(Path(folder)), Path(folder))]
 
 
 def main():
     failures = 0
-    if found := tidy(GOOD):
+    if found := findings(GOOD):
         print("the good tree has findings:", *found, sep="\n  ")
         failures += 1
     for path, text, (line, rule) in BAD:
         expected = [(path, line, rule)]
-        if (found := tidy({**GOOD, path: text})) != expected:
+        if (found := findings({**GOOD, path: text})) != expected:
             print(f"expected {expected}, found {found}, in:\n{text[:200]}")
             failures += 1
     print(f"tidy_test: {len(BAD) + 1} trees, {failures} wrong")
