@@ -4,6 +4,8 @@
 
 #include "op.h"
 
+#include <limits.h>
+
 /* The kernel takes 32 bits and moves at most this much in one call, as the system calls do. */
 #define LEN_MAX 0x7ffff000u
 
@@ -36,6 +38,8 @@ ssize_t soon_read(int fd, void *buf, size_t len)
 
 ssize_t soon_readv(int fd, const struct iovec *iov, int count)
 {
+	if (count < 0 || count > IOV_MAX)
+		return -EINVAL;
 	return transfer(SOON__OP_READV, "readv", fd, iov, (uint32_t)count, AT_POSITION);
 }
 
@@ -53,6 +57,8 @@ ssize_t soon_write(int fd, const void *buf, size_t len)
 
 ssize_t soon_writev(int fd, const struct iovec *iov, int count)
 {
+	if (count < 0 || count > IOV_MAX)
+		return -EINVAL;
 	return transfer(SOON__OP_WRITEV, "writev", fd, iov, (uint32_t)count, AT_POSITION);
 }
 

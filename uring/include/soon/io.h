@@ -41,13 +41,13 @@ extern "C" {
  */
 SOON_API SOON_NODISCARD ssize_t soon_read(int fd, void *buf, size_t len) SOON_SUSPENDS;
 
-/* As soon_read, into `count` pieces of memory. See: readv(2). */
+/* As soon_read, into `count` pieces of memory, at most 1024 (-EINVAL). See: readv(2). */
 SOON_API SOON_NODISCARD ssize_t soon_readv(int fd, const struct iovec *iov, int count)
 	SOON_SUSPENDS;
 
 /*
- * As soon_read, from `offset`; the descriptor's position stays. Errors: -EINVAL `offset` is
- * negative. Other than the system call it does not fail on a pipe or socket but reads on. See: pread(2).
+ * As soon_read, from `offset`; the descriptor's position stays. A negative one is -EINVAL. Other
+ * than the system call it does not fail on a pipe or socket but reads on. See: pread(2).
  */
 SOON_API SOON_NODISCARD ssize_t soon_pread(int fd, void *buf, size_t len, off_t offset)
 	SOON_SUSPENDS;
