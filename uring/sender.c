@@ -115,18 +115,15 @@ int soon_sender_startv(soon_sender *sender, struct iovec *iov, int count)
 /* Takes `bytes` off the front of the pieces. */
 static void advance_pieces(struct msghdr *msg, size_t bytes)
 {
-	while (bytes > 0) {
-		struct iovec *iov = msg->msg_iov;
-		size_t part = bytes < iov->iov_len ? bytes : iov->iov_len;
-
+	while (bytes > 0 && bytes >= msg->msg_iov->iov_len) {
+		bytes -= msg->msg_iov->iov_len;
+		msg->msg_iov++;
+		msg->msg_iovlen--;
+	}
+	if (bytes > 0) {
 		SOON_ASSERT(msg->msg_iovlen > 0);
-		iov->iov_base = (char *)iov->iov_base + part;
-		iov->iov_len -= part;
-		bytes -= part;
-		if (iov->iov_len == 0) {
-			msg->msg_iov++;
-			msg->msg_iovlen--;
-		}
+		msg->msg_iov->iov_base = (char *)msg->msg_iov->iov_base + bytes;
+		msg->msg_iov->iov_len -= bytes;
 	}
 }
 
