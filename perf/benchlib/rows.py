@@ -179,7 +179,7 @@ ROWS = {
         ("park_kib", "1 M parked tasks: resident with page tables", "KiB each", Bar(6, 5)),
         ("park_seconds", "1 M parked tasks: time to make", "s", Bar(2, 1)),
         ("park_floor_seconds", "1 M pages touched by a plain loop: the floor of that", "s", Bar()),
-        ("park_guarded", "1 M parked tasks: part of a sample that has a guard", "", Bar(1, None, True)),
+        ("park_guarded", "1 M parked tasks: guarded part of a sample", "", Bar(1, None, True)),
         ("park_vmas", "1 M parked tasks: VMAs", "", Bar(200, None, False, True)),
     ], repeats_max=2),
     "echo64": Compare("echo 64 B, 64 connections, against raw epoll",
