@@ -20,6 +20,8 @@ step_tidy() { tools/tidy.py; }
 
 step_tidy-self() { tools/tidy_test.py; }
 
+step_snippets() { tools/snippets.py; }
+
 step_shell() {
 	need shellcheck
 	files '*.sh' dev .ci/run | xargs shellcheck
@@ -49,7 +51,7 @@ step_cppcheck() {
 		-D_GNU_SOURCE -D__x86_64__ -D__linux__ -j "$(nproc)"
 }
 
-[ $# -gt 0 ] || set -- tidy tidy-self shell spelling cppcheck clang-tidy
+[ $# -gt 0 ] || set -- tidy tidy-self snippets shell spelling cppcheck clang-tidy
 
 failed=()
 for step in "$@"; do

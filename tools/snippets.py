@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps the C code in the docs the same as in the programs that are built.
+
+A code block in Markdown that follows a line `<!-- path -->` shows that file, without its licence
+line; after `<!-- path: name ... -->` it shows those functions or structures of it. C blocks without
+such a line are findings. `--fix` writes the blocks anew; otherwise differences are findings.
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DOCS = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/tutorial/*.md"))]
+BLOCK = re.compile(r"(?:^<!-- (?P<path>[\w./]+)(?:: (?P<names>[\w ]+))? -->\n)?"
+                   r"^```c\n(?P<code>.*?)^```$", re.M | re.S)
+
+
+def definition(source, name):
+    """The text of a function or structure at file level, with the comment right above it."""
+    start = re.search(rf"^(?:struct {name} \{{|[\w *]+\b{name}\([^;]*?\)\n\{{)", source, re.M)
+    if not start:
+        return None
+    end = re.search(r"^\}.*\n", source[start.start():], re.M)
+    comment = re.search(r"(?:^/\*(?:(?!\*/).)*\*/\n)\Z", source[: start.start()], re.M | re.S)
+    begin = comment.start() if comment else start.start()
+    return source[begin : start.start() + end.end()]
+
+
+def shown(path, names):
+    source = (ROOT / path).read_text()
+    if not names:
+        return source.split("\n", 1)[1].lstrip("\n")
+    parts = []
+    for name in names.split():
+        text = definition(source, name)
+        if text is None:
+            raise ValueError(f"{path} has no definition of {name}")
+        parts.append(text)
+    return "\n".join(parts)
+
+
+def main():
+    fix = "--fix" in sys.argv[1:]
+    findings = []
+    for doc in DOCS:
+        text = (ROOT / doc).read_text()
+
+        def check(match, doc=doc, text=text):
+            line = text[: match.start()].count("\n") + 1
+            if not match["path"]:
+                findings.append(f"{doc}:{line}: a C block that names no file")
+                return match[0]
+            try:
+                code = shown(match["path"], match["names"])
+            except (OSError, ValueError) as error:
+                findings.append(f"{doc}:{line}: {error}")
+                return match[0]
+            if code != match["code"] and not fix:
+                findings.append(f"{doc}:{line}: differs from {match['path']}: run ./dev fmt")
+            names = f": {match['names']}" if match["names"] else ""
+            return f"<!-- {match['path']}{names} -->\n```c\n{code}```"
+
+        new = BLOCK.sub(check, text)
+        if fix and new != text:
+            (ROOT / doc).write_text(new)
+    print("\n".join(findings), end="\n" if findings else "")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
