@@ -33,6 +33,11 @@
 #include <soon/listener.h>
 #include <soon/service.h>
 
+/* HTTP/1.1; not in a library that was built without its parser. */
+#if __has_include(<soon/http.h>)
+#include <soon/http.h>
+#endif
+
 /* clang-format on */
 
 #endif
