@@ -266,8 +266,8 @@ int soon__run_on(const struct soon__seams *seams, const soon_opts *opts, soon__f
 
 	if (soon__core) {
 		soon_report_file(SOON_REPORT_ERROR, -EBUSY,
-			"soon_run(%s) at %s:%d: this thread runs a core already, in task '%s'; call "
-			"the function directly",
+			"soon_run(%s) at %s:%d: this thread runs a core already, in task '%s'; "
+			"call the function directly",
 			site->what, site->file, site->line, soon_task_name(NULL));
 		return -EBUSY;
 	}

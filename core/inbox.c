@@ -40,7 +40,7 @@ void soon__inbox_open(struct soon__inbox *inbox)
 {
 	SOON_ASSERT(atomic_load_explicit(&inbox->head, memory_order_relaxed) == SOON__INBOX_CLOSED);
 	SOON_ASSERT(inbox->taken == NULL);
-	/* Relaxed: a pointer to the core is how others learn of it, and that needs its own order. */
+	/* Relaxed: others learn of the core by a pointer, and that needs its own order. */
 	atomic_store_explicit(&inbox->head, SOON__INBOX_AWAKE, memory_order_relaxed);
 }
 
@@ -185,7 +185,7 @@ void soon__inbox_close(struct soon__inbox *inbox)
 		inbox->taken = callback->soon__next;
 		run(callback);
 	}
-	/* Acquire: pairs with the end of push_and_ring. A ring is short; nobody can enter any more. */
+	/* Acquire: pairs with the end of push_and_ring. A ring is short; nobody can enter now. */
 	while (atomic_load_explicit(&inbox->ringing, memory_order_acquire) != 0)
 		sched_yield();
 }

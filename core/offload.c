@@ -337,7 +337,7 @@ void soon__offload_stop(soon_core *core)
 			last != NULL ? last->line : 0);
 		(void)pthread_detach(pool->workers[i].thread);
 	}
-	/* Who was left hangs in what other libraries do at a thread's end, or in a job's leftovers. */
+	/* Who was left hangs in what other libraries do at a thread's end. */
 	if (atomic_load_explicit(&pool->inside, memory_order_acquire) == 0)
 		pool_destroy(pool);
 }

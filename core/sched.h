@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 struct soon__sched {
-	soon_task *current;   /* NULL while the loop runs */
-	soon_task *head;      /* the run queue */
-	soon_task **tail;     /* where the next one is linked in */
+	soon_task *current; /* NULL while the loop runs */
+	soon_task *head;    /* the run queue */
+	soon_task **tail;   /* where the next one is linked in */
 
 	/*
 	 * The first and the last of these change together and are kept apart: were they adjacent,

@@ -342,6 +342,13 @@ int soon_fail(int rc, const char *fmt, ...)
 	return rc;
 }
 
+const char *soon_fail_message(void)
+{
+	const soon_task *task = soon__task_self();
+
+	return task ? task->detail : NULL;
+}
+
 soon_ns soon_now(void)
 {
 	SOON_ASSERT(soon__core);

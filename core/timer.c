@@ -7,7 +7,7 @@
 
 #include <limits.h>
 
-/* How many timers of the first slot are looked at: before each sleep, and when one came too early. */
+/* How many timers of the first slot are looked at: before a sleep, and when one came early. */
 #define SCAN_ASLEEP 32u
 #define SCAN_AWAKE  1024u
 

@@ -52,7 +52,7 @@ soon__switch:
 	mov	x10, sp
 	str	x10, [x0]		/* publish the context that stops */
 .Lcontinue:
-	mov	sp, x1			/* from here on, the other stack; the same frame lies on it */
+	mov	sp, x1			/* from here on, the other stack; the same frame */
 	ldr	x11, [sp, #160]
 	cmp	x9, x11
 	b.ne	.Lload_fpcr

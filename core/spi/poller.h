@@ -22,12 +22,12 @@ struct soon__poller_ops {
 
 	/*
 	 * Submits what is queued and reaps completions, unparking their tasks. If none was there,
-	 * waits until `until` (absolute, core clock; 0: do not wait; SOON_NEVER) for the first one or
-	 * for wake(). Early returns are fine. A negative errno is fatal for the run.
+	 * waits for the first one, or for wake(), until `until` (absolute, of the core's clock;
+	 * 0: does not wait; SOON_NEVER). Early returns are fine. A negative errno ends the run.
 	 */
 	int (*poll)(struct soon__poller *poller, soon_ns until);
 
-	/* Cheap: is there anything to submit or to reap? Asked between passes, without a syscall. */
+	/* Cheap, without a system call: is there anything to submit or to reap? */
 	bool (*is_due)(struct soon__poller *poller);
 
 	/* Ends a wait, now or the next one. From any thread or signal handler. */
@@ -36,7 +36,7 @@ struct soon__poller_ops {
 	/* How many operations the kernel (or the script) still owes an end. */
 	unsigned (*inflight)(struct soon__poller *poller);
 
-	/* Cancels all operations and reaps until none is in flight. Called once, with no task left. */
+	/* Cancels all operations and reaps until none is in flight. Called once, at the end. */
 	void (*stop)(struct soon__poller *poller);
 
 	/* Frees the poller. */
@@ -51,7 +51,8 @@ int soon__poller_open(const soon_opts *opts, soon_core *core, struct soon__polle
 
 /* The injectable seams of a run. NULL and 0 mean the real thing. */
 struct soon__seams {
-	int (*poller_open)(const soon_opts *opts, soon_core *core, struct soon__poller **ret_poller);
+	int (*poller_open)(
+		const soon_opts *opts, soon_core *core, struct soon__poller **ret_poller);
 	soon_ns (*clock_now)(void *clock); /* replaces CLOCK_MONOTONIC */
 	void *clock;
 	uint64_t sched_seed; /* shuffles the run queue */

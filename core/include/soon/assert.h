@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define SOON_LIKELY(c) __builtin_expect(!!(c), 1)
+#define SOON_LIKELY(c)   __builtin_expect(!!(c), 1)
 #define SOON_UNLIKELY(c) __builtin_expect(!!(c), 0)
 
 /* O(1) and cheap; on in every build. */

@@ -21,8 +21,8 @@ typedef void (*soon__fn)(void);
 
 template <class T, class A> inline uint64_t soon__arg_as(int (*)(T), A arg)
 {
-	static_assert(std::is_pointer<T>::value || std::is_integral<T>::value ||
-			      std::is_enum<T>::value,
+	static_assert(
+		std::is_pointer<T>::value || std::is_integral<T>::value || std::is_enum<T>::value,
 		"a task takes one pointer or integer");
 	return (uint64_t)(T)(arg);
 }

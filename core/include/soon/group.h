@@ -39,19 +39,19 @@ typedef enum soon_policy {
 
 /* Zero means the default in every field. */
 typedef struct soon_group_opts {
-	const char *name;   /* static; default the variable's name */
+	const char *name; /* static; default the variable's name */
 	soon_policy policy;
-	unsigned live_max;  /* bound on live tasks, spawn gives -EAGAIN beyond; 0: the core's limit */
+	unsigned live_max; /* live tasks, spawn gives -EAGAIN beyond; 0: the core's limit */
 } soon_group_opts;
 
-#define SOON_FAILURES_KEPT 8
+#define SOON_FAILURES_KEPT      8
 #define SOON_FAILURE_TEXT_BYTES 160
 
 /* One child's or body's failure, kept by its group. */
 typedef struct soon_failure {
 	int rc;
 	soon_ns when;
-	const soon_site *site; /* where the task was spawned; where the group was opened: the body */
+	const soon_site *site; /* of the spawn; for the body, where the group was opened */
 	char task[32];         /* the task's name, cut */
 	char message[SOON_FAILURE_TEXT_BYTES]; /* of soon_fail(), or empty */
 } soon_failure;
@@ -87,7 +87,7 @@ SOON_API void soon__group_cancel(soon_group *group, const char *why, const soon_
  */
 #define soon_spawn(group, fn, arg) soon_spawn_with(group, NULL, fn, arg)
 #define soon_spawn_with(group, opts, fn, arg)                                                      \
-	soon__used(__extension__({                                                                            \
+	soon__used(__extension__({                                                                 \
 		SOON__SITE(#fn);                                                                   \
 		soon__spawn((group), (opts), SOON__CALL(fn, arg), &soon__site);                    \
 	}))
@@ -98,11 +98,11 @@ SOON_API void soon__group_cancel(soon_group *group, const char *why, const soon_
  * Limits: 1 KiB, -E2BIG beyond.
  */
 #define soon_spawn_copy(group, fn, ptr)                                                            \
-	soon__used(__extension__({                                                                            \
+	soon__used(__extension__({                                                                 \
 		SOON__SITE(#fn);                                                                   \
 		(void)SOON__CALL_OK(fn, ptr);                                                      \
-		soon__spawn_copy((group), NULL, (soon__fn)(fn), (ptr), sizeof *(ptr),              \
-			&soon__site);                                                              \
+		soon__spawn_copy(                                                                  \
+			(group), NULL, (soon__fn)(fn), (ptr), sizeof *(ptr), &soon__site);         \
 	}))
 
 /*
@@ -143,15 +143,15 @@ SOON_API size_t soon_group_failures(const soon_group *group, soon_failure *ret, 
 /* Returns how many tasks of the group have not ended. Affinity: core. Suspends: never. */
 SOON_API size_t soon_group_live(const soon_group *group);
 
-SOON_API SOON_NODISCARD int soon__background(
-	soon__fn fn, uint64_t arg, const soon_site *site) SOON_ON_CORE;
+SOON_API SOON_NODISCARD int soon__background(soon__fn fn, uint64_t arg, const soon_site *site)
+	SOON_ON_CORE;
 
 /*
  * Runs `fn(arg)` in the core's service group: cancelled when the main task ends; a failure is
  * reported and makes soon_run() return it. Otherwise as soon_spawn.
  */
 #define soon_background(fn, arg)                                                                   \
-	soon__used(__extension__({                                                                            \
+	soon__used(__extension__({                                                                 \
 		SOON__SITE(#fn);                                                                   \
 		soon__background(SOON__CALL(fn, arg), &soon__site);                                \
 	}))

@@ -49,8 +49,8 @@ typedef struct soon_task_opts {
 	soon_task **ret_task; /* where the handle goes, NULL for none */
 } soon_task_opts;
 
-SOON_API SOON_NODISCARD int soon__run(const soon_opts *opts, soon__fn fn, uint64_t arg,
-	const soon_site *site) SOON_ANY_THREAD;
+SOON_API SOON_NODISCARD int soon__run(
+	const soon_opts *opts, soon__fn fn, uint64_t arg, const soon_site *site) SOON_ANY_THREAD;
 
 /*
  * Runs `fn(arg)` as the first task of a new runtime on the calling thread until it and all
@@ -59,11 +59,10 @@ SOON_API SOON_NODISCARD int soon__run(const soon_opts *opts, soon__fn fn, uint64
  * Returns: what `fn` returned, 0 or positive; when `fn` succeeded but a background task failed,
  * that failure.
  * Errors: what `fn` returned; -EBUSY inside a task; -ENOMEM, -EMFILE, -EPERM, -ENOSYS and others
- * when the runtime cannot be set up, after a report that says what to change; -EDEADLK nothing
- * could ever wake the tasks that are left.
+ * when the runtime cannot be set up, after a report that says what to change.
  */
 #define soon_run_with(opts, fn, arg)                                                               \
-	soon__used(__extension__({                                                                            \
+	soon__used(__extension__({                                                                 \
 		SOON__SITE(#fn);                                                                   \
 		soon__run((opts), SOON__CALL(fn, arg), &soon__site);                               \
 	}))
@@ -96,8 +95,7 @@ SOON_API SOON_NODISCARD int soon_yield(void) SOON_SUSPENDS;
  * Errors: -ECANCELED the caller's scope is cancelled. -EDEADLK joining oneself. -EPERM not in a
  * task, or another core's task.
  */
-SOON_API SOON_NODISCARD int soon_join(
-	soon_task *task, int *SOON_NULLABLE ret_rc) SOON_SUSPENDS;
+SOON_API SOON_NODISCARD int soon_join(soon_task *task, int *SOON_NULLABLE ret_rc) SOON_SUSPENDS;
 
 /*
  * Notes a message for the failure `rc` and gives `rc` back: `return soon_fail(-EINVAL, "...")`.
@@ -106,6 +104,14 @@ SOON_API SOON_NODISCARD int soon_join(
  * Limits: 159 bytes, cut beyond.
  */
 SOON_API SOON_NODISCARD int soon_fail(int rc, const char *fmt, ...) SOON_PRINTF(2, 3);
+
+/*
+ * Returns what the running task's last soon_fail(), or a group that it closed, noted; NULL if
+ * nothing.
+ * Affinity: any; NULL outside a task. Suspends: never. Ownership: returns borrowed (valid until
+ * the next soon_fail or the end of the task).
+ */
+SOON_API const char *soon_fail_message(void);
 
 #ifdef __cplusplus
 }

@@ -27,7 +27,8 @@ typedef struct soon_core soon_core;
  */
 typedef struct soon_callback soon_callback;
 struct soon_callback {
-	void (*fn)(soon_callback *self); /* on the core's thread, outside any task; may not suspend */
+	/* Called on the core's thread, outside any task; may not suspend. */
+	void (*fn)(soon_callback *self);
 	soon_callback *soon__next;
 	int soon__pending;
 };
@@ -49,8 +50,8 @@ SOON_API soon_core *soon_core_self(void) SOON_ANY_THREAD;
  */
 SOON_API SOON_NODISCARD int soon_post(soon_core *core, soon_callback *callback) SOON_ANY_THREAD;
 
-SOON_API SOON_NODISCARD int soon__offload(
-	soon__fn fn, uint64_t arg, const soon_site *site) SOON_SUSPENDS;
+SOON_API SOON_NODISCARD int soon__offload(soon__fn fn, uint64_t arg, const soon_site *site)
+	SOON_SUSPENDS;
 
 /*
  * Runs `fn(arg)` on a thread of the pool and returns its result.
@@ -63,7 +64,7 @@ SOON_API SOON_NODISCARD int soon__offload(
  * Limits: soon_opts.offload_threads calls run at a time, more wait in order.
  */
 #define soon_offload(fn, arg)                                                                      \
-	soon__used(__extension__({                                                                            \
+	soon__used(__extension__({                                                                 \
 		SOON__SITE(#fn);                                                                   \
 		soon__offload(SOON__CALL(fn, arg), &soon__site);                                   \
 	}))

@@ -17,7 +17,7 @@ extern "C" {
 #define SOON_NS(n) ((soon_ns)(n))
 #define SOON_US(n) ((soon_ns)(n)*1000)
 #define SOON_MS(n) ((soon_ns)(n)*1000000)
-#define SOON_S(n) ((soon_ns)(n)*1000000000)
+#define SOON_S(n)  ((soon_ns)(n)*1000000000)
 #define SOON_NEVER INT64_MAX
 
 /*
