@@ -354,6 +354,27 @@ NET_TEST(dial, failures_leave_nothing_open)
 	cr_expect_null(s);
 }
 
+/* The kernel's queue of a listener that does not accept is full, so a connect waits. */
+NET_TEST(dial, a_timeout_leaves_nothing_open)
+{
+	enum { CLIENTS = 4 };
+	static const soon_listen_opts tiny = { .backlog_count = 1 };
+	soon_stream *client[CLIENTS] = { 0 };
+	soon_listener *l;
+	int rc = 0;
+	int count = 0;
+
+	cr_assert_eq(soon_listen("127.0.0.1:0", &tiny, &l), 0);
+	while (count < CLIENTS && rc == 0) {
+		rc = (int)soon_within(SOON_MS(30), soon_dial(where_of(l), NULL, &client[count]));
+		count += rc == 0;
+	}
+	cr_expect_eq(rc, -ETIMEDOUT);
+	for (int i = 0; i < count; i++)
+		cr_expect_eq(soon_stream_close(client[i]), 0);
+	soon_listener_close(l);
+}
+
 NET_TEST(listener, is_closed_on_every_way_out)
 {
 	soon_listener *l;

@@ -143,6 +143,20 @@ NET_TEST(writev, sends_large_pieces_behind_what_was_gathered)
 	free(buf);
 }
 
+NET_TEST(write, may_be_larger_than_all_that_is_gathered)
+{
+	static const soon_stream_opts opts = { .out_bytes_max = 10 };
+	int peer;
+	soon_stream *s = raw_pair(&peer, &opts);
+
+	cr_expect_eq(soon_stream_write(s, "1234", 4), 4);
+	cr_expect_eq(soon_stream_write(s, "567890abcdef", 12), 12);
+	cr_expect_str_eq(got(peer), "1234567890abcdef");
+	cr_expect_eq(soon_stream_written(s), 16);
+	cr_assert_eq(close(peer), 0);
+	cr_expect_eq(soon_stream_close(s), 0);
+}
+
 NET_TEST(reserve, is_filled_in_place)
 {
 	static const soon_stream_opts opts = { .out_bytes_max = 5000 };
