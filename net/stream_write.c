@@ -47,8 +47,10 @@ void soon__stream_kick(soon_stream *s)
 	if (soon__block_len(block) == 0 || s->out_error != 0)
 		return;
 	s->is_due = true;
-	if (s->is_reserved || soon_sender_is_busy(&s->sender))
+	if (s->is_reserved || soon_sender_is_busy(&s->sender)) {
+		soon_sender_hurry(&s->sender);
 		return;
+	}
 
 	SOON_ASSERT(s->flight == NULL);
 	s->is_due = false;

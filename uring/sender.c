@@ -190,6 +190,14 @@ bool soon_sender_is_busy(const soon_sender *sender)
 	return self->op.state != SOON__OP_IDLE;
 }
 
+void soon_sender_hurry(soon_sender *sender)
+{
+	struct sender *self = sender_of(sender);
+
+	if (self->op.state != SOON__OP_IDLE && self->op.is_try)
+		self->io->is_hurried = true;
+}
+
 /* The waiting task's scope was cancelled: it goes, the send goes on. */
 static enum soon__abort abort_wait(struct soon__wait *wait)
 {
@@ -214,8 +222,7 @@ int soon_sender_wait(soon_sender *sender)
 	if (self->op.state != SOON__OP_IDLE) {
 		self->op.wait = (struct soon__wait){ .abort = abort_wait, .what = "send" };
 		self->is_waited = true;
-		if (self->op.is_try)
-			self->io->is_hurried = true;
+		soon_sender_hurry(sender);
 		rc = (int)soon__park(&self->op.wait);
 		if (rc < 0)
 			return rc;

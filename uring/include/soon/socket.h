@@ -154,6 +154,14 @@ SOON_API void soon_sender_on_end(soon_sender *sender, soon_sender_fn SOON_NULLAB
 SOON_API SOON_NODISCARD bool soon_sender_is_busy(const soon_sender *sender) SOON_ON_CORE;
 
 /*
+ * Has the end of a send in flight noticed at once. Without it, and without a wait, the end of one
+ * that the kernel took at once is noticed with the next thing that happens on the core, which may
+ * be much later: for whoever has more to send behind it.
+ * Affinity: core. Suspends: never.
+ */
+SOON_API void soon_sender_hurry(soon_sender *sender) SOON_ON_CORE;
+
+/*
  * Waits until no send is in flight.
  * Affinity: core, in a task; one task at a time. Suspends: may. Cancel: cancellation point; the
  * send goes on and its memory stays borrowed: end it with soon_sender_fini.
