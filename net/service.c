@@ -50,7 +50,7 @@ static const char *service_name(const struct serving *sv)
 }
 
 /* Tells of trouble, but not of each: a thousand peers can cause it every second. */
-static void trouble_report(struct serving *sv, int rc, const char *what)
+static void trouble_report(struct serving *sv, int rc, const char *what, const char *detail)
 {
 	soon_ns now = soon_now();
 
@@ -58,7 +58,8 @@ static void trouble_report(struct serving *sv, int rc, const char *what)
 	if (sv->reported_at != 0 && now - sv->reported_at < REPORT_MIN_GAP)
 		return;
 	soon_report_file(SOON_REPORT_WARNING, rc, "%s: %s: %s (%ju since the last report)",
-		service_name(sv), what, soon__error_text(rc), (uintmax_t)sv->unreported);
+		service_name(sv), what, detail != NULL ? detail : soon__error_text(rc),
+		(uintmax_t)sv->unreported);
 	sv->reported_at = now;
 	sv->unreported = 0;
 }
@@ -76,7 +77,7 @@ static void conn_ended(struct serving *sv, int rc)
 	if (rc < 0 && rc != -ECANCELED) {
 		sv->stats->failed++;
 		if (!is_peers_doing(rc))
-			trouble_report(sv, rc, "a connection's handler failed");
+			trouble_report(sv, rc, "a handler failed", soon_fail_message());
 	}
 	if (sv->pause != NULL && sv->stats->live < sv->conns_max)
 		soon_scope_cancel(sv->pause, "a connection ended");
@@ -97,7 +98,7 @@ static void conn_refuse(struct serving *sv, soon_stream *conn, int rc)
 {
 	sv->stats->refused++;
 	soon_stream_abort(conn);
-	trouble_report(sv, rc, "a connection was refused");
+	trouble_report(sv, rc, "a connection was refused", NULL);
 }
 
 static void conn_start(struct serving *sv, soon_stream *conn)
@@ -137,7 +138,7 @@ static int starved_wait(struct serving *sv, int why)
 	int rc = -ECANCELED;
 
 	sv->stats->starved++;
-	trouble_report(sv, why, "cannot accept");
+	trouble_report(sv, why, "cannot accept", NULL);
 	SOON_IDLE {
 		rc = soon_sleep(STARVED_PAUSE);
 	}

@@ -115,6 +115,7 @@ NET_TEST(service, a_failing_connection_bothers_nobody)
 	cr_expect_eq(served.stats.live, 1);
 	cr_expect_leq(reports, 3, "%u reports", reports);
 	cr_expect_not_null(strstr(last_report, "lines"), "%s", last_report);
+	cr_expect_not_null(strstr(last_report, "asked to"), "%s", last_report);
 
 	soon_group_drain(&g, SOON_S(10));
 	cr_expect_eq(soon_group_close(&g, 0), 0);
