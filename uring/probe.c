@@ -43,7 +43,7 @@ static void read_text(const char *path, char *ret_text, size_t size)
 	ret_text[strcspn(ret_text, "\n")] = '\0';
 }
 
-static void report_refusal(int rc)
+void soon__probe_report(int rc)
 {
 	char sysctl[16];
 
@@ -151,8 +151,6 @@ int soon__probe_open(
 	for (unsigned i = 0; i < LADDER_COUNT && rc == -EINVAL; i++)
 		if ((ladder[i] & ~allowed) == 0)
 			rc = try_rung(ladder[i], sq_count, cq_count, ret_ring);
-	if (rc < 0)
-		report_refusal(rc);
 	return rc;
 }
 

@@ -6,21 +6,26 @@
 #ifndef URING_PROBE_H
 #define URING_PROBE_H
 
+#include <soon/base.h>
+
 #include <liburing.h>
 #include <stdbool.h>
 
 /*
  * Makes a ring with the best flags that this kernel takes and that let a request through, out of
  * those in `allowed` (IORING_SETUP_ bits).
- * Errors: a negative errno, after a report that says what to change. -ENOSYS, -EPERM, -EACCES and
- * -EOPNOTSUPP: there is no io_uring here. Others are shortages.
+ * Errors: -ENOSYS, -EPERM, -EACCES and -EOPNOTSUPP: there is no io_uring here. Others are
+ * shortages.
  */
 int soon__probe_open(
 	unsigned sq_count, unsigned cq_count, unsigned allowed, struct io_uring *ret_ring);
 
+/* Files a report that says what to change so that the set-up does not fail with `rc` again. */
+SOON_COLD void soon__probe_report(int rc);
+
 /*
  * Whether a ring receives for ever into the provided buffers of `group`, which has some, and
- * accepts for ever. Errors: -EOPNOTSUPP it does not, with a report.
+ * goes on after. Returns: the buffer it used. Errors: -EOPNOTSUPP it does not, with a report.
  */
 int soon__probe_streams(struct io_uring *ring, unsigned group);
 

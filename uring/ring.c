@@ -450,13 +450,17 @@ static int open_bufs(struct soon__ring *ring, const struct soon__ring_tuning *tu
 	int rc = soon__bufs_init(bufs, or_default(tuning->buf_count, BUF_COUNT),
 		or_default(tuning->buf_goal, BUF_GOAL));
 
-	if (rc < 0)
+	if (rc < 0) {
+		soon__probe_report(rc);
 		return rc;
+	}
 	reg.ring_addr = (uint64_t)(uintptr_t)bufs->ring;
 	reg.ring_entries = bufs->count;
 	rc = io_uring_register_buf_ring(&ring->uring, &reg, 0);
-	if (rc < 0)
+	if (rc < 0) {
+		soon__probe_report(rc);
 		return rc;
+	}
 	soon__bufs_refill(bufs);
 	rc = soon__probe_streams(&ring->uring, SOON__BUF_GROUP);
 	return rc < 0 ? rc : soon__bufs_take(bufs, (unsigned)rc, 0);
@@ -492,7 +496,12 @@ static int set_up(struct soon__ring *ring, const struct soon__ring_tuning *tunin
 	ring->io.has_try = !tuning->try_off && soon__probe_try(&ring->uring);
 	fill_indirection(&ring->uring.sq);
 	ring->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return ring->bell_fd < 0 ? -errno : 0;
+	if (ring->bell_fd < 0) {
+		rc = -errno;
+		soon__probe_report(rc);
+		return rc;
+	}
+	return 0;
 }
 
 static void report_choice(const struct soon__ring *ring)
@@ -524,8 +533,10 @@ int soon__ring_open(soon_core *core, struct soon__poller **ret_poller)
 	ring->bell_fd = -1;
 	rc = soon__probe_open(or_default(tuning->sq_count, SQ_COUNT),
 		or_default(tuning->cq_count, CQ_COUNT), ~tuning->setup_flags_off, &ring->uring);
-	if (rc < 0)
+	if (rc < 0) {
+		soon__probe_report(rc);
 		goto out_free;
+	}
 	rc = set_up(ring, tuning);
 	if (rc < 0)
 		goto out_ring;

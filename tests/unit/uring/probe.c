@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Refusals: every errno that a sandbox or a shortage gives arrives, with words that help. */
+#include <soon/mem.h>
+
 #include "kit.h"
 #include "ring.h"
 
@@ -104,6 +106,24 @@ SOON_TEST_PLAIN(probe, real_shortage_of_descriptors)
 		}
 	}
 	cr_assert_eq(soon_run(nothing, NULL), 0);
+	soon_test_reports_expected = soon_report_errors();
+}
+
+SOON_TEST_PLAIN(probe, no_memory_at_any_step)
+{
+	struct kit_reports reports;
+	int rc = -ENOMEM;
+	unsigned k;
+
+	kit_reports_keep(&reports);
+	for (k = 1; rc != 0 && k < 1000; k++) {
+		soon_mem_fail_at(k);
+		rc = soon_run(nothing, NULL);
+		cr_assert(rc == -ENOMEM || rc == 0, "%d at allocation %u", rc, k);
+	}
+	soon_mem_fail_at(0);
+	cr_assert_eq(rc, 0);
+	cr_assert_gt(k, 2, "nothing was allocated");
 	soon_test_reports_expected = soon_report_errors();
 }
 
