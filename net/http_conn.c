@@ -19,7 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define LATECOMER SOON_MS(100) /* how long a drained connection may have been silent, see below */
+#define LATECOMER SOON_MS(200) /* how long a drained connection may have been silent, see below */
 
 /* What becomes of the connection after a request; negative: an errno ends it. */
 enum next {

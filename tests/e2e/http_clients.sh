@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Other people's clients against the server of http_server.c: curl, and wrk where it is installed.
+# Usage: http_clients.sh <http_server>
+
+set -eu
+
+dir=$(mktemp -d)
+pid=
+cleanup() {
+	[ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+
+fail() {
+	echo "http_clients: $*" >&2
+	exit 1
+}
+
+# is <expected> <actual> <what>
+is() {
+	[ "$1" = "$2" ] || fail "$3: expected '$1', got '$2'"
+}
+
+start() {
+	"$1" >"$dir/out" 2>"$dir/err" &
+	pid=$!
+	tries=0
+	until port=$(sed -n 's/^port //p' "$dir/out") && [ -n "$port" ]; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 200 ] || fail "the server did not start: $(cat "$dir/err")"
+		sleep 0.05
+	done
+	url=http://127.0.0.1:$port
+}
+
+# A number of the line that the server prints at its end.
+told() {
+	sed -n "s/^\\(.* \\)\\{0,1\\}$1 \\([-0-9]*\\).*/\\2/p" "$dir/out"
+}
+
+# Drains, and checks that every request that was read was answered.
+stop() {
+	kill -TERM "$pid"
+	wait "$pid" || fail "the server ended with $?: $(cat "$dir/err")"
+	pid=
+	is 0 "$(told end)" "result"
+	is "$(told requests)" "$(told replies)" "requests and replies"
+	is 0 "$(told reports)" "reports"
+}
+
+ask() {
+	curl --silent --show-error --max-time 60 "$@"
+}
+
+command -v curl >/dev/null || exit 77
+start "$1"
+
+is hello "$(ask "$url/")" "GET"
+is "200 6" "$(ask --head -o /dev/null -w '%{http_code} %header{content-length}' "$url/")" "HEAD"
+is hello "$(ask --http1.0 "$url/")" "GET of 1.0"
+is "hellohello" "$(ask "$url/" "$url/" | tr -d '\n')" "two on one connection"
+is 1 "$(ask -o /dev/null -o /dev/null -w '%{num_connects}\n' "$url/" "$url/" | sort -n | tail -n 1)" \
+	"connections for two requests"
+is 404 "$(ask -o /dev/null -w '%{http_code}' "$url/a/b/c")" "404"
+is 405 "$(ask -o /dev/null -w '%{http_code}' -X PUT "$url/echo")" "405"
+is "a b" "$(ask "$url/hello/a%20b")" "escapes"
+
+# Bodies both ways; curl announces large ones with Expect.
+head -c 1000000 /dev/urandom >"$dir/large"
+for target in echo stream; do
+	ask --data-binary "@$dir/large" "$url/$target" | cmp - "$dir/large" || fail "$target, fixed"
+	ask -H 'Expect: 100-continue' --data-binary "@$dir/large" "$url/$target" |
+		cmp - "$dir/large" || fail "$target, with Expect"
+	ask -H 'Transfer-Encoding: chunked' --data-binary "@$dir/large" "$url/$target" |
+		cmp - "$dir/large" || fail "$target, chunked"
+	head -c 300000 "$dir/large" >"$dir/part"
+	ask --upload-file - -X POST "$url/$target" <"$dir/part" >"$dir/back"
+	cmp "$dir/back" "$dir/part" || fail "$target, from a pipe"
+done
+cat "$dir/large" "$dir/large" >"$dir/larger"
+is 413 "$(ask -o /dev/null -w '%{http_code}' --data-binary "@$dir/larger" "$url/echo")" "413"
+is 413 "$(ask -o /dev/null -w '%{http_code}' -H 'Transfer-Encoding: chunked' -H 'Expect:' \
+	--data-binary "@$dir/larger" "$url/echo")" "413, chunked"
+is 5000000 "$(ask "$url/bytes?n=5000000" | wc -c)" "a large response"
+is 5000000 "$(ask "$url/bytes?n=5000000&piece=3000" | wc -c)" "a large response in chunks"
+is 18 "$(ask -o /dev/null -w '%{exitcode}' "$url/half?length=10" 2>/dev/null || true)" "a cut response"
+
+# Many at once; wrk counts what is not 2xx, and what breaks.
+if command -v wrk >/dev/null; then
+	wrk -t1 -c50 -d2 "$url/" >"$dir/wrk"
+	! grep -E 'Non-2xx|Socket errors' "$dir/wrk" || fail "wrk: $(cat "$dir/wrk")"
+	cat >"$dir/pipeline.lua" <<-'LUA'
+		init = function(args)
+			local all = {}
+			for i = 1, 16 do all[i] = wrk.format("GET", "/hello/" .. i) end
+			pipelined = table.concat(all)
+		end
+		request = function() return pipelined end
+	LUA
+	wrk -t1 -c50 -d2 -s "$dir/pipeline.lua" "$url" >"$dir/wrk"
+	! grep -E 'Non-2xx|Socket errors' "$dir/wrk" || fail "wrk: $(cat "$dir/wrk")"
+	wrk -t1 -c50 -d1 "$url/bytes?n=100000&piece=5000" >"$dir/wrk"
+	! grep -E 'Non-2xx|Socket errors' "$dir/wrk" || fail "wrk: $(cat "$dir/wrk")"
+fi
+stop

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A drain under load: every request that was sent is answered, in full; none is lost."""
+
+import threading
+import time
+import unittest
+
+from http_client import Connection, Server, main, request
+
+CLIENTS = 24
+
+
+class Client(threading.Thread):
+    """Sends the next request as soon as it has the answer, until the server says close."""
+
+    def __init__(self, port, targets, ahead):
+        super().__init__()
+        self.port, self.targets, self.ahead = port, targets, ahead
+        self.answered, self.lost = 0, []
+
+    def talk(self, connection):
+        while True:
+            batch = [self.targets[(self.answered + i) % len(self.targets)]
+                     for i in range(self.ahead)]
+            connection.send(b"".join(request("GET", target) for target in batch))
+            for target in batch:
+                response = connection.response()
+                if response.status != 200 or not response.is_whole:
+                    self.lost.append((target, response.status, response.is_whole))
+                self.answered += 1
+                # What was pipelined behind the last answer is known not to have been processed.
+                if response.closes:
+                    return
+
+    def run(self):
+        try:
+            with Connection(self.port) as connection:
+                self.talk(connection)
+                if connection.rest() != b"":
+                    self.lost.append("something behind the last answer")
+        except (OSError, EOFError) as error:
+            self.lost.append(repr(error))
+
+
+class DrainUnderLoad(unittest.TestCase):
+    def drain(self, targets, ahead):
+        server = Server()
+        clients = [Client(server.port, targets, ahead) for _ in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        time.sleep(0.5)
+        server.terminate()
+        for client in clients:
+            client.join()
+        end = server.end()
+        self.assertEqual([client.lost for client in clients if client.lost], [])
+        self.assertEqual(end["rc"], 0)
+        self.assertEqual(end["requests"], end["replies"])
+        self.assertEqual(end["requests"], sum(client.answered for client in clients))
+        self.assertGreater(end["requests"], CLIENTS)
+
+    def test_one_at_a_time(self):
+        self.drain(["/"], 1)
+
+    def test_pipelined(self):
+        self.drain(["/hello/x", "/bytes?n=3000&piece=1000"], 8)
+
+    def test_handlers_that_wait(self):
+        self.drain(["/", "/sleep?ms=3", "/bytes?n=200000", "/sleep?ms=40"], 1)
+
+
+if __name__ == "__main__":
+    main()
