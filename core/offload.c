@@ -292,30 +292,29 @@ int soon__offload(soon__fn fn, uint64_t arg, const soon_site *site)
 	return (int)soon__park(&job.wait);
 }
 
-/* Waits for a thread's end until `deadline`, CLOCK_MONOTONIC. */
-static bool thread_join(pthread_t thread, soon_ns deadline)
+/*
+ * When the threads should have ended, by CLOCK_REALTIME: ThreadSanitizer knows no join by another
+ * clock. A step of it makes the grace shorter or longer, no more. Not the core's clock: threads
+ * live in real time even when the core does not.
+ */
+static struct timespec grace_end(const soon_core *core)
 {
-	struct timespec until = {
-		.tv_sec = deadline / SOON_S(1),
-		.tv_nsec = deadline % SOON_S(1),
-	};
+	struct timespec end;
 
-	return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0;
-}
-
-static soon_ns grace_end(const soon_core *core)
-{
-	struct timespec now;
-
-	/* Not the core's clock: these threads live in real time even when the core does not. */
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return SOON_S(now.tv_sec) + now.tv_nsec + core->opts.grace;
+	(void)clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += core->opts.grace / SOON_S(1);
+	end.tv_nsec += core->opts.grace % SOON_S(1);
+	if (end.tv_nsec >= SOON_S(1)) {
+		end.tv_nsec -= SOON_S(1);
+		end.tv_sec++;
+	}
+	return end;
 }
 
 void soon__offload_stop(soon_core *core)
 {
 	struct soon__offload *pool = core->offload;
-	soon_ns deadline;
+	struct timespec deadline;
 
 	if (pool == NULL)
 		return;
@@ -328,7 +327,7 @@ void soon__offload_stop(soon_core *core)
 	for (unsigned i = 0; i < pool->threads; i++) {
 		const soon_site *last;
 
-		if (thread_join(pool->workers[i].thread, deadline))
+		if (pthread_timedjoin_np(pool->workers[i].thread, NULL, &deadline) == 0)
 			continue;
 		last = atomic_load_explicit(&pool->workers[i].last, memory_order_relaxed);
 		soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
