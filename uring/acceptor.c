@@ -15,7 +15,6 @@
 
 #include "op.h"
 
-#include <string.h>
 #include <unistd.h>
 
 /* Asked to stop at this many that nobody has taken. What comes before it does is kept, too. */
@@ -31,7 +30,8 @@ struct __attribute__((may_alias)) acceptor {
 	struct soon__io *io;           /* NULL when the run has none, and after fini */
 	int *more;                     /* untaken beyond the first UNTAKEN_MAX, or NULL */
 	soon_ns pause;                 /* the last one; 0: the last accept did not fail */
-	unsigned more_count;
+	unsigned more_first;           /* the oldest in `more` */
+	unsigned more_count;           /* their end */
 	unsigned more_capacity;
 	unsigned untaken_count; /* in `untaken`, the oldest at `first` */
 	unsigned first;
@@ -99,14 +99,20 @@ static void queue_more(struct acceptor *self, int fd)
 	self->more[self->more_count++] = fd;
 }
 
+static void queue_one(struct acceptor *self, int fd)
+{
+	SOON_ASSERT(self->untaken_count < UNTAKEN_MAX);
+	self->untaken[(self->first + self->untaken_count) % UNTAKEN_MAX] = fd;
+	self->untaken_count++;
+}
+
 static void queue(struct acceptor *self, int fd)
 {
 	if (self->untaken_count == UNTAKEN_MAX) {
 		queue_more(self, fd);
 		return;
 	}
-	self->untaken[(self->first + self->untaken_count) % UNTAKEN_MAX] = fd;
-	self->untaken_count++;
+	queue_one(self, fd);
 	if (self->is_waited) {
 		wake(self);
 	} else if (self->untaken_count == UNTAKEN_MAX) {
@@ -122,11 +128,10 @@ static int take(struct acceptor *self)
 	SOON_ASSERT(self->untaken_count > 0);
 	self->first = (self->first + 1) % UNTAKEN_MAX;
 	self->untaken_count--;
-	if (SOON_UNLIKELY(self->more_count > 0)) {
-		self->untaken[(self->first + self->untaken_count) % UNTAKEN_MAX] = self->more[0];
-		self->untaken_count++;
-		self->more_count--;
-		memmove(self->more, self->more + 1, self->more_count * sizeof(*self->more));
+	if (SOON_UNLIKELY(self->more_first < self->more_count)) {
+		queue_one(self, self->more[self->more_first++]);
+		if (self->more_first == self->more_count)
+			self->more_first = self->more_count = 0;
 	}
 	return fd;
 }

@@ -20,18 +20,11 @@ struct soon__signals {
 	bool is_waited;
 };
 
-/* The list as a set. Returns how many there are, or -EINVAL. */
-static int read_list(int first, va_list args, sigset_t *ret_set)
+static int add(sigset_t *set, int sig)
 {
-	int count = 0;
-
-	(void)sigemptyset(ret_set);
-	for (int sig = first; sig != 0; sig = va_arg(args, int)) {
-		if (sig == SIGKILL || sig == SIGSTOP || sigaddset(ret_set, sig) != 0)
-			return -EINVAL;
-		count++;
-	}
-	return count > 0 ? count : -EINVAL;
+	if (sig == SIGKILL || sig == SIGSTOP || sigaddset(set, sig) != 0)
+		return -EINVAL;
+	return 0;
 }
 
 static int block(struct soon__io *io, const sigset_t *set)
@@ -106,8 +99,12 @@ int soon_signal_wait(int first, ...)
 		return rc;
 	if (soon__io_self() == NULL)
 		return -EOPNOTSUPP;
+	if (first == 0)
+		return -EINVAL;
+	(void)sigemptyset(&set);
 	va_start(args, first);
-	rc = read_list(first, args, &set);
+	for (int sig = first; sig != 0 && rc == 0; sig = va_arg(args, int))
+		rc = add(&set, sig);
 	va_end(args);
 	return rc < 0 ? rc : wait_for(soon__io_self(), &set);
 }
