@@ -41,7 +41,7 @@ static struct iovec piece(const char *text)
 static void write_line(const soon_report *report)
 {
 	const char *name = report->rc < 0 ? strerrorname_np(-report->rc) : NULL;
-	struct iovec line[10];
+	struct iovec line[4 + 3 + 2 + 1]; /* as filled below */
 	int count = 0;
 
 	line[count++] = piece("soon: ");
@@ -58,7 +58,6 @@ static void write_line(const soon_report *report)
 		line[count++] = piece(report->task);
 	}
 	line[count++] = piece("\n");
-	SOON_ASSERT(count <= (int)(sizeof line / sizeof *line));
 	/* There is nobody left to tell that stderr is gone. */
 	ssize_t written = writev(STDERR_FILENO, line, count);
 	(void)written;

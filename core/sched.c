@@ -26,6 +26,7 @@ static soon_task *queue_pop(struct soon__sched *sched)
 {
 	soon_task *task = sched->head;
 
+	SOON_ASSERT(task);
 	SOON_ASSERT(task->state == SOON__TASK_READY);
 	sched->head = task->next;
 	if (!sched->head)

@@ -309,7 +309,7 @@ bool soon__idle_enter(void)
 	return true;
 }
 
-void soon__idle_left(bool *once)
+void soon__idle_left(const bool *once)
 {
 	soon_task *task = task_or_die("SOON_IDLE");
 

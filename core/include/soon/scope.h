@@ -138,7 +138,7 @@ SOON_API bool soon_scope_expired(const soon_scope *scope);
 	for (bool soon__once __attribute__((cleanup(soon__idle_left))) = soon__idle_enter();       \
 		soon__once; soon__once = false)
 SOON_API bool soon__idle_enter(void) SOON_ON_CORE;
-SOON_API void soon__idle_left(bool *once);
+SOON_API void soon__idle_left(const bool *once);
 
 /*
  * Returns the earliest deadline that applies to the caller: SOON_NEVER if none, 0 if already
