@@ -144,6 +144,31 @@ SOON_TEST(acceptor, fini_closes_what_nobody_took)
 	cr_assert_eq(kit_fd_count(), before);
 }
 
+SOON_TEST(acceptor, accepted_ahead_come_in_order)
+{
+	struct sockaddr_in addr;
+	int listener = kit_listen(MANY, &addr);
+	int clients[MANY];
+	soon_acceptor acceptor;
+
+	soon_acceptor_init(&acceptor, listener);
+	for (int round = 0; round < 3; round++) {
+		cr_assert_eq(soon_within(KIT_SHORT, soon_acceptor_next(&acceptor)), -ETIMEDOUT);
+		for (int i = 0; i < MANY; i++)
+			clients[i] = kit_connect(&addr);
+		kit_settle();
+		for (int i = 0; i < MANY; i++) {
+			int fd = (int)next_soon(&acceptor);
+
+			cr_assert_eq(peer_port(fd), own_port(clients[i]), "out of order at %d", i);
+			cr_assert_eq(soon_close(fd), 0);
+			cr_assert_eq(soon_close(clients[i]), 0);
+		}
+	}
+	soon_acceptor_fini(&acceptor);
+	cr_assert_eq(soon_close(listener), 0);
+}
+
 SOON_TEST(acceptor, stop_gives_what_was_accepted)
 {
 	struct sockaddr_in addr;

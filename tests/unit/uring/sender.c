@@ -282,6 +282,33 @@ SENDER_TEST(end_can_start_the_next)
 	return 0;
 }
 
+static int hurry_app(void *unused)
+{
+	soon_sender sender;
+	char byte;
+	int fds[2];
+
+	(void)unused;
+	chained = 0;
+	kit_pair(fds);
+	soon_sender_init(&sender, fds[0]);
+	soon_sender_on_end(&sender, send_next);
+	soon_sender_hurry(&sender); /* nothing in flight: nothing to hurry */
+	cr_assert_eq(soon_sender_start(&sender, "x", 1), 0);
+	soon_sender_hurry(&sender);
+	/* The whole core sleeps in this wait; the chain must go on all the same. */
+	cr_assert_eq(soon_within(SOON_MS(50), soon_read(fds[0], &byte, 1)), -ETIMEDOUT);
+	cr_assert_eq(chained, 10);
+	soon_sender_fini(&sender);
+	kit_close_both(fds);
+	return 0;
+}
+
+SOON_TEST_PLAIN(sender, hurried_end_needs_no_other_event)
+{
+	cr_assert_eq(soon_run(hurry_app, NULL), 0);
+}
+
 SOON_TEST(sender, kernel_confirms_that_sends_can_be_tried)
 {
 	/* On a kernel where this fails, the other cases still have to pass. */
