@@ -5,9 +5,9 @@
  * Reading gives what the kernel already delivered: a stream receives by itself while somebody
  * reads it, and stops when nobody takes the bytes (so TCP slows the sender down). Writing is
  * corked: small writes are gathered and leave as one when the task would wait for its next read,
- * when 64 KiB are gathered, or on soon_stream_flush, _shutdown and _close. A program that writes
- * and then waits for anything else flushes first. While another task already waits in a read of
- * the same stream, writes leave at once.
+ * when half of out_bytes_max is gathered, or on soon_stream_flush, _shutdown and _close. A program
+ * that writes and then waits for anything else flushes first. While another task already waits in
+ * a read of the same stream, writes leave at once.
  *
  *	char line[512];
  *	ssize_t n;
@@ -102,7 +102,7 @@ SOON_API SOON_NODISCARD ssize_t soon_stream_read_exact(
 
 /*
  * Shows what has arrived, at least `min` bytes in one piece, without taking it. With `min` 0 it
- * shows what is there and does not wait.
+ * does not wait and may show nothing.
  * Suspends: until `min` bytes are there. Cancel: cancellation point; nothing taken.
  * Ownership: the slice is borrowed until the next call that reads this stream, or its close;
  * soon_stream_consume keeps what it leaves valid.
@@ -162,7 +162,9 @@ SOON_API SOON_NODISCARD int soon_stream_flush(soon_stream *stream) SOON_SUSPENDS
 SOON_API SOON_NODISCARD int soon_stream_shutdown(soon_stream *stream) SOON_SUSPENDS;
 
 /*
- * Flushes and closes. The flush obeys the caller's scope; the closing happens in every case.
+ * Flushes and closes. The flush obeys the caller's scope; the closing happens in every case. When
+ * a cancel leaves no time to flush, what the kernel takes at once is still sent. Input that was
+ * not read makes TCP close with a reset.
  * Suspends: may. Cancel: a cancel ends the flush, not the closing. No task may be in a call of
  * this stream. Ownership: takes `stream`. Null: `stream`: nothing happens.
  * Errors: of the flush: bytes may be lost. -ECANCELED in that case too.
