@@ -99,6 +99,8 @@ soon__switch:
 context_entry:
 	.cfi_startproc
 	.cfi_undefined x30
+	nop				/* unwinders ask about what is before where it continues */
+.Lcontext_start:
 	hint	#36			/* bti j */
 	mov	x0, x20			/* entry_arg */
 	mov	x29, #0			/* ends the chain of frame pointers, too */
@@ -120,7 +122,7 @@ soon__context_make:
 	and	x0, x0, #-16
 	sub	x0, x0, #FRAME_BYTES	/* the frame */
 	stp	x1, x2, [x0, #0]	/* x19: entry, x20: entry_arg */
-	adr	x9, context_entry
+	adr	x9, .Lcontext_start
 	stp	xzr, x9, [x0, #80]	/* x30: where it continues */
 	mrs	x10, fpcr		/* a new context inherits the control word */
 	str	x10, [x0, #160]

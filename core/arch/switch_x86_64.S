@@ -108,6 +108,8 @@ soon__switch_jump:		/* rdi: save_sp, rsi: next_sp, rdx: where the caller continu
 context_entry:
 	.cfi_startproc
 	.cfi_undefined rip
+	nop				/* unwinders ask about the byte before where it continues */
+.Lcontext_start:
 	endbr64
 	movq	%rbp, %rdi		/* entry_arg */
 	xorl	%ebp, %ebp		/* ends the chain of frame pointers, too */
@@ -131,7 +133,7 @@ soon__context_make:
 	fnstcw	(%rax)			/* a new context inherits the control word */
 	movq	%rsi, 40(%rax)		/* rbx: entry */
 	movq	%rdx, 48(%rax)		/* rbp: entry_arg */
-	leaq	context_entry(%rip), %rcx
+	leaq	.Lcontext_start(%rip), %rcx
 	movq	%rcx, 56(%rax)		/* where it continues */
 	ret
 	.cfi_endproc
