@@ -194,10 +194,8 @@ static int core_loop(soon_core *core)
 /* The order of the end: posts are refused, accepted ones run, threads and the kernel let go. */
 static void core_close(soon_core *core)
 {
-	while (soon__inbox_drain(&core->inbox, POSTS_PER_PASS) > 0)
-		continue;
-	soon__offload_stop(core);
 	soon__inbox_close(&core->inbox);
+	soon__offload_stop(core);
 	core->poller->ops->stop(core->poller);
 	core->poller->ops->destroy(core->poller);
 	core->poller = NULL;

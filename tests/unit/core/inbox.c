@@ -209,6 +209,21 @@ SOON_TEST_PLAIN(inbox, accepted_runs_before_the_run_ends)
 	cr_assert_eq(order_len, 1);
 }
 
+static int post_for_ever(struct again *again)
+{
+	again->core = soon_core_self();
+	return soon_post(again->core, &again->callback);
+}
+
+SOON_TEST_PLAIN(inbox, callback_that_posts_itself_does_not_keep_the_run)
+{
+	struct again again = { .callback = { .fn = post_again } };
+
+	cr_assert_eq(FAKE_RUN(NULL, post_for_ever, &again), 0);
+	cr_assert_gt(again.runs, 0);
+	cr_assert_eq(again.rc, -ESHUTDOWN);
+}
+
 static soon_core *past_core;
 
 static int note_core(void *unused)
