@@ -14,6 +14,7 @@
 
 enum {
 	DETAIL_BYTES = SOON_FAILURE_TEXT_BYTES,
+	IGNORED_MAX = 64,
 };
 
 /* A joiner's wait. */
@@ -81,6 +82,7 @@ static void record_init(soon_task *task, soon_core *core, const struct soon__sta
 	task->stack_index = stack->index;
 	task->stack_low = stack->low;
 	task->has_handle = false;
+	task->ignored_count = 0;
 	task->name = NULL;
 	task->detail = NULL;
 	task->timer.place = SOON__TIMER_IDLE;
@@ -194,10 +196,32 @@ static SOON_COLD int not_in_task(const char *what)
 	return -EPERM;
 }
 
-/* Fails the call, after a turn for others: who ignores the failure must not stop the core. */
-static SOON_COLD int fail_cancelled(soon_core *core)
+/*
+ * Counts calls that fail in one cancelled scope. A loop that takes no notice of -ECANCELED would use
+ * up the processor in silence.
+ */
+static void note_ignored(soon_task *task)
 {
-	soon__sched_yield(core);
+	if (task->ignored_count == 0 || task->ignored != task->scope) {
+		task->ignored = task->scope;
+		task->ignored_count = 0;
+	}
+	if (task->ignored_count == IGNORED_MAX)
+		return;
+	if (++task->ignored_count == IGNORED_MAX)
+		soon_report_file(SOON_REPORT_ERROR, -ECANCELED,
+			"task '%s', spawned at %s:%d, ignores its cancellation (%s): %d suspending "
+			"calls in one scope have failed",
+			task->name, task->site->file, task->site->line,
+			soon_cancel_reason().why ? soon_cancel_reason().why : "no reason given",
+			IGNORED_MAX);
+}
+
+/* Fails the call, after a turn for others: who ignores the failure must not stop the core. */
+static SOON_COLD int fail_cancelled(soon_task *task)
+{
+	note_ignored(task);
+	soon__sched_yield(task->core);
 	return -ECANCELED;
 }
 
@@ -208,7 +232,7 @@ int soon__checkpoint(const char *what)
 	if (SOON_UNLIKELY(!task))
 		return not_in_task(what);
 	if (SOON_UNLIKELY(soon__task_is_cancelled(task)))
-		return fail_cancelled(task->core);
+		return fail_cancelled(task);
 	return 0;
 }
 
@@ -219,7 +243,7 @@ int soon__checkpoint_inline(const char *what)
 	if (SOON_UNLIKELY(!task))
 		return not_in_task(what);
 	if (SOON_UNLIKELY(soon__task_is_cancelled(task)))
-		return fail_cancelled(task->core);
+		return fail_cancelled(task);
 	if (SOON_UNLIKELY(task->core->sched.inline_left-- == 0)) {
 		soon__sched_yield(task->core);
 		if (soon__task_is_cancelled(task))
@@ -239,6 +263,8 @@ int soon_yield(void)
 
 	if (SOON_UNLIKELY(!task))
 		return not_in_task("yield");
+	if (SOON_UNLIKELY(soon__task_is_cancelled(task)))
+		return fail_cancelled(task);
 	soon__sched_yield(task->core);
 	return SOON_UNLIKELY(soon__task_is_cancelled(task)) ? -ECANCELED : 0;
 }

@@ -89,10 +89,12 @@ struct soon_task {
 	uint8_t mask;              /* SOON__CANCELLED, and SOON__DRAINING inside SOON_IDLE */
 	uint16_t idle_depth;
 	uint8_t stack_class;
-	bool has_handle; /* the record outlives the task, until the group is closed */
+	bool has_handle;       /* the record outlives the task, until the group is closed */
+	uint8_t ignored_count; /* calls in `ignored` that failed because it is cancelled */
 
 	/* Life. */
-	struct soon__list sibling; /* in group->children, or in ->kept */
+	const struct soon__scope *ignored; /* undefined while ignored_count is 0 */
+	struct soon__list sibling;         /* in group->children, or in ->kept */
 	struct soon__group *group;
 	soon__fn fn;
 	uint64_t arg;

@@ -42,6 +42,7 @@ typedef struct soon_group_opts {
 	const char *name; /* static; default the variable's name */
 	soon_policy policy;
 	unsigned live_max; /* live tasks, spawn gives -EAGAIN beyond; 0: the core's limit */
+	char soon__none;   /* stands where no option is given */
 } soon_group_opts;
 
 #define SOON_FAILURES_KEPT      8
@@ -70,11 +71,13 @@ SOON_API void soon__group_cancel(soon_group *group, const char *why, const soon_
  * soon_group_close(). Leaving the block without closing cancels it, waits, and files a report.
  * Affinity: core, in a task (aborts otherwise). Suspends: never.
  */
-#define SOON_GROUP(name, ...)                                                                      \
-	soon_group name __attribute__((cleanup(soon__group_left)));                                \
+#define SOON_GROUP(...) SOON__GROUP(__VA_ARGS__, )
+#define SOON__GROUP(name_, ...)                                                                    \
+	soon_group name_ __attribute__((cleanup(soon__group_left)));                               \
 	do {                                                                                       \
-		SOON__SITE(#name);                                                                 \
-		soon__group_open(&name, &(soon_group_opts){ __VA_ARGS__ }, &soon__site);           \
+		SOON__SITE(#name_);                                                                \
+		soon__group_open(                                                                  \
+			&name_, &(soon_group_opts){ .soon__none = 0, __VA_ARGS__ }, &soon__site);  \
 	} while (0)
 
 /*

@@ -33,6 +33,7 @@ typedef struct soon_scope_opts {
 	soon_ns timeout;  /* relative to the opening; 0 for none, negative: already over */
 	soon_ns deadline; /* absolute; 0 for none. Both: the earlier one */
 	bool shield; /* hides cancels of outer scopes; needs a timeout or deadline (SOON_NEVER) */
+	char soon__none; /* stands where no option is given */
 } soon_scope_opts;
 
 /* Who asked for a cancel. */
@@ -65,11 +66,13 @@ SOON_API void soon__scope_cancel(soon_scope *scope, const char *why, const soon_
  * soon_scope_close() on every path. Leaving the block without closing it files a report.
  * Affinity: core, in a task (aborts otherwise). Suspends: never.
  */
-#define SOON_SCOPE(name, ...)                                                                      \
-	soon_scope name __attribute__((cleanup(soon__scope_left)));                                \
+#define SOON_SCOPE(...) SOON__SCOPE(__VA_ARGS__, )
+#define SOON__SCOPE(name_, ...)                                                                    \
+	soon_scope name_ __attribute__((cleanup(soon__scope_left)));                               \
 	do {                                                                                       \
-		SOON__SITE(#name);                                                                 \
-		soon__scope_open(&name, &(soon_scope_opts){ __VA_ARGS__ }, &soon__site);           \
+		SOON__SITE(#name_);                                                                \
+		soon__scope_open(                                                                  \
+			&name_, &(soon_scope_opts){ .soon__none = 0, __VA_ARGS__ }, &soon__site);  \
 	} while (0)
 
 /*
