@@ -330,9 +330,25 @@ FAKE_TEST(scope, failing_calls_are_turns_for_others)
 		}
 		cr_assert_geq(heart.beats - before, 150);
 		cr_assert_eq(soon_scope_close(&s, -ECANCELED), 0);
+		soon_test_reports_expected = 1; /* of the test below */
 	}
 	heart.is_over = true;
 	cr_assert_eq(soon_group_close(&g, 0), 0);
+}
+
+FAKE_TEST(scope, task_that_ignores_its_cancel_is_reported_once)
+{
+	SOON_SCOPE(s);
+
+	soon_scope_cancel(&s, "on purpose");
+	for (int i = 0; i < 63; i++)
+		cr_assert_eq(soon_yield(), -ECANCELED);
+	cr_assert_eq(soon_report_errors(), 0);
+	for (int i = 0; i < 1000; i++)
+		cr_assert_eq(soon_sleep(1), -ECANCELED);
+	cr_assert_eq(soon_report_errors(), 1);
+	soon_test_reports_expected = 1;
+	cr_assert_eq(soon_scope_close(&s, -ECANCELED), 0);
 }
 
 /* Shields. */
