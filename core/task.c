@@ -197,8 +197,8 @@ static SOON_COLD int not_in_task(const char *what)
 }
 
 /*
- * Counts calls that fail in one cancelled scope. A loop that takes no notice of -ECANCELED would use
- * up the processor in silence.
+ * Counts calls that fail in one cancelled scope. A loop that takes no notice of -ECANCELED would
+ * use up the processor in silence.
  */
 static void note_ignored(soon_task *task)
 {
