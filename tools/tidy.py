@@ -58,6 +58,7 @@ ZONES = (
     Zone("tests/unit/uring/", ALL, ("tests/unit/uring", *HELPERS, "uring"), sibling=True),
     Zone("tests/unit/net/", ALL, ("tests/unit/net", *HELPERS, "net"), sibling=True),
     Zone("tests/arch/", ("core",), (*HELPERS, "core")),
+    Zone("tests/fuzz/", ALL, ("tests/fuzz", *HELPERS, "net")),
     Zone("tests/sim/", ALL, ("tests/sim", *HELPERS, "core"), sibling=True),
     Zone("tests/kit/", ALL, ("tests/kit",), sibling=True),
     Zone("tests/support/", ALL, ("tests/support",), sibling=True),

@@ -239,19 +239,24 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* The answer to what llhttp itself refused; independent of where the input was cut. */
-static int status_of_error(const struct soon__http_head *head, llhttp_errno_t error)
+/*
+ * The answer to what llhttp itself refused; independent of where the input was cut, so only what
+ * is surely behind the place of the error counts.
+ */
+static int status_of_error(struct soon__http_head *head, llhttp_errno_t error)
 {
 	const char *at = llhttp_get_error_pos(&head->parser);
-	const char *version;
+	const char *version = head->base + head->target.off + head->target.len;
 
 	if (error == HPE_PAUSED_H2_UPGRADE)
 		return 505;
-	if (error == HPE_INVALID_METHOD && at != NULL && at < head->base + head->fed)
+	if (error == HPE_INVALID_METHOD && at < head->base + head->fed)
 		return soon__http_is_token_char(*at) ? 501 : 400;
-	if (error != HPE_INVALID_VERSION || head->target.off + head->target.len + 9 > head->fed)
+	/* A fault in the first field, whose request line nobody has looked at yet. */
+	if (head->part == SOON__HTTP_LINE && head->target.len > 0 && at >= version + VERSION_BYTES)
+		return line_end(head) < 0 ? head->status : 400;
+	if (error != HPE_INVALID_VERSION || version + 9 > head->base + head->fed)
 		return 400;
-	version = head->base + head->target.off + head->target.len;
 	if (memcmp(version, " HTTP/", 6) != 0 || !is_digit(version[6]) || version[7] != '.' ||
 		!is_digit(version[8]))
 		return 400;

@@ -126,39 +126,60 @@ static int form_char(const char **at, const char *end)
 	return c > 0 ? c : -1;
 }
 
+/* Decodes from `at` to `stop` into `out`, with a NUL behind it. */
+static ssize_t form_text(const char *at, const char *stop, char *out, size_t bytes)
+{
+	size_t n = 0;
+
+	while (at < stop) {
+		int c = form_char(&at, stop);
+
+		if (c < 0)
+			return -EBADMSG;
+		if (n + 1 >= bytes)
+			return -ENOBUFS;
+		out[n++] = (char)c;
+	}
+	if (n >= bytes)
+		return -ENOBUFS;
+	out[n] = '\0';
+	return (ssize_t)n;
+}
+
+/* Moves `*at` behind `name` and its '='. Returns 1 if that is the name here, 0 if not, -EBADMSG. */
+static int form_name(const char **at, const char *stop, const char *name)
+{
+	int c = 0;
+
+	while (*at < stop && **at != '=' && *name != '\0') {
+		c = form_char(at, stop);
+		if (c < 0)
+			return -EBADMSG;
+		if (c != (unsigned char)*name++)
+			return 0;
+	}
+	if (*name != '\0' || (*at < stop && **at != '='))
+		return 0;
+	*at += *at < stop;
+	return 1;
+}
+
 ssize_t soon__http_form_value(soon_slice form, const char *name, char *out, size_t bytes)
 {
 	const char *end = form.ptr == NULL ? NULL : form.ptr + form.len;
-	const char *at = form.ptr;
+	const char *at = form.ptr, *stop;
+	ssize_t n = -ENOENT;
 
-	while (at < end) {
-		const char *stop = memchr(at, '&', (size_t)(end - at));
-		const char *want = name;
-		size_t n = 0;
-		int c = 0;
+	for (; n == -ENOENT && at < end; at = stop == end ? end : stop + 1) {
+		int rc;
 
+		stop = memchr(at, '&', (size_t)(end - at));
 		stop = stop == NULL ? end : stop;
-		while (at < stop && *at != '=' && *want != '\0' &&
-			(c = form_char(&at, stop)) == (unsigned char)*want)
-			want++;
-		if (c < 0)
-			return -EBADMSG;
-		if (*want != '\0' || (at < stop && *at != '=')) {
-			at = stop == end ? end : stop + 1;
-			continue;
-		}
-		for (at += at < stop; at < stop; n++) {
-			c = form_char(&at, stop);
-			if (c < 0)
-				return -EBADMSG;
-			if (n + 1 >= bytes)
-				return -ENOBUFS;
-			out[n] = (char)c;
-		}
-		if (bytes == 0)
-			return -ENOBUFS;
-		out[n] = '\0';
-		return (ssize_t)n;
+		rc = form_name(&at, stop, name);
+		if (rc != 0)
+			n = rc < 0 ? rc : form_text(at, stop, out, bytes);
 	}
-	return -ENOENT;
+	if (n < 0 && bytes > 0)
+		out[0] = '\0';
+	return n;
 }
