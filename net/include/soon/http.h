@@ -143,8 +143,8 @@ SOON_API soon_slice soon_http_param(const soon_http_request *req, const char *na
 /*
  * Decodes the first value of `name` in the query, or in any text in the form of a query, such as
  * the body of an HTML form.
- * Returns: its length; `ret_value` ends in NUL. Errors: -ENOENT no such name. -ENOBUFS it does not
- * fit into `bytes`. -EBADMSG a malformed or a NUL escape.
+ * Returns: its length; `ret_value` ends in NUL, and is empty after a failure. Errors: -ENOENT no
+ * such name. -ENOBUFS it does not fit into `bytes`. -EBADMSG a malformed or a NUL escape.
  */
 SOON_API SOON_NODISCARD ssize_t soon_http_query_value(
 	const soon_http_request *req, const char *name, char *ret_value, size_t bytes);
