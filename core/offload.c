@@ -2,17 +2,16 @@
 /*
  * offload.c: blocking functions on threads, for tasks that wait.
  *
- * A job lies in the frame of the task that waits for it. The core's side is single-threaded and
- * holds the limit: as many jobs are handed out as there are threads, so a job that was handed out
- * is about to run, and the others wait in a FIFO of the core, where a cancel takes them out and
- * their function never ran. Once handed out, a job runs to its end whatever happens; a cancel only
- * sets the flag that soon_offload_cancelled() shows. The result comes back as a post, and a job
- * that comes back is what frees a place.
+ * A job lies in the frame of the task that waits for it. Jobs go through a ring with one producer,
+ * the core, and the threads as consumers, guarded by a semaphore: whoever took a ticket may take the
+ * next slot. Posting the semaphore enters the kernel only if a thread sleeps. When the ring is full,
+ * jobs wait in a FIFO of the core. The limit is the number of threads.
  *
- * The way out is a ring of job pointers with one producer, the core, and the threads as
- * consumers, guarded by a semaphore: whoever took a ticket may take a job. The ring cannot
- * overflow, because it has a slot for each thread. Posting the semaphore enters the kernel only if
- * a thread sleeps.
+ * A slot is claimed by exchanging its content, and that decides between a thread and a cancel. A
+ * thread that got the job runs it to its end whatever happens; a cancel then only sets the flag
+ * that soon_offload_cancelled() shows. A cancel that comes first leaves a mark in the slot, which
+ * a thread skips: the function never ran, and the frame with the job may go. The result comes back
+ * as a post.
  *
  * Threads are started as needed up to the limit and kept until the run ends.
  */
@@ -36,6 +35,7 @@
 
 #define THREADS_MIN       8u
 #define THREADS_MAX       4096u
+#define SLOTS_MIN         64u
 #define STACK_BYTES_MIN   ((size_t)1 << 20)
 #define THREAD_NAME       "soon-offload"
 #define THREAD_NAME_BYTES 16 /* of the kernel, the end included */
@@ -45,6 +45,7 @@ struct job {
 	soon_callback done;     /* posted by the thread, its last touch */
 	struct soon__wait wait; /* the core's */
 	struct soon__list link; /* the core's: in pool->waiting, or on none */
+	unsigned at;            /* the core's: its slot, once it is in the ring */
 	struct soon__offload *pool;
 	const soon_site *site;
 	soon__fn fn;
@@ -64,8 +65,8 @@ struct soon__offload {
 	soon_core *core;
 
 	/* The core's. */
-	struct soon__list waiting; /* jobs for which there is no thread, the oldest first */
-	unsigned running;          /* jobs handed out and not yet back */
+	struct soon__list waiting; /* jobs for which the ring has no slot, the oldest first */
+	unsigned handed;           /* jobs in the ring or on a thread */
 	unsigned threads;          /* started; the first so many of `workers` */
 	unsigned threads_max;
 	unsigned tail; /* of the ring: where the next job goes */
@@ -75,7 +76,8 @@ struct soon__offload {
 	_Atomic(unsigned) head;   /* of the ring: where the next job comes from */
 	unsigned mask;            /* slots - 1 */
 	_Atomic(unsigned) inside; /* threads that may still look at the pool */
-	struct job **ring;        /* NULL in a slot: the thread that takes it ends */
+	struct job withdrawn; /* only its address is used: a job that was cancelled in its slot */
+	_Atomic(struct job *) *ring; /* NULL in a slot: it is free */
 	struct worker workers[];
 };
 
@@ -103,7 +105,8 @@ static void thread_name(struct worker *worker, const soon_site *site)
 	(void)pthread_setname_np(pthread_self(), name);
 }
 
-static struct job *take_job(struct soon__offload *pool)
+/* Claims the next slot's content: a job, the mark of a withdrawn one, or NULL to end the thread. */
+static struct job *take_slot(struct soon__offload *pool)
 {
 	unsigned at;
 
@@ -114,7 +117,18 @@ static struct job *take_job(struct soon__offload *pool)
 	 * we also see what the threads saw that took the slots before.
 	 */
 	at = atomic_fetch_add_explicit(&pool->head, 1, memory_order_acq_rel);
-	return pool->ring[at & pool->mask];
+	/* Acquire: pairs with try_slot and try_replace. Release: with the former. */
+	return atomic_exchange_explicit(&pool->ring[at & pool->mask], NULL, memory_order_acq_rel);
+}
+
+static struct job *take_job(struct soon__offload *pool)
+{
+	struct job *job;
+
+	do {
+		job = take_slot(pool);
+	} while (job == &pool->withdrawn);
+	return job;
 }
 
 static void *thread_main(void *arg)
@@ -176,35 +190,65 @@ static int thread_start(struct soon__offload *pool)
 	return 0;
 }
 
-static void hand_out(struct soon__offload *pool, struct job *job)
+/* Puts the job into the next slot; false when that is not free yet. */
+static bool try_slot(struct soon__offload *pool, struct job *job)
 {
-	pool->ring[pool->tail++ & pool->mask] = job;
-	(void)sem_post(&pool->tickets); /* releases the slot */
+	_Atomic(struct job *) *slot = &pool->ring[pool->tail & pool->mask];
+
+	/* Acquire: pairs with take_slot, whose thread is done with the slot. */
+	if (atomic_load_explicit(slot, memory_order_acquire) != NULL)
+		return false;
+	job->at = pool->tail++ & pool->mask;
+	/* Release: pairs with take_slot. */
+	atomic_store_explicit(slot, job, memory_order_release);
+	(void)sem_post(&pool->tickets);
+	return true;
 }
 
-/* Hands out jobs that wait, the oldest first, while there is or can be a thread for them. */
+/*
+ * Puts the job in place of a withdrawn one, whose ticket is still out. Only with no other job handed
+ * out: then marks are all that the ring holds, so nobody is overtaken, and nobody else's return
+ * would have us try again.
+ */
+static bool try_replace(struct soon__offload *pool, struct job *job)
+{
+	struct job *seen = &pool->withdrawn;
+
+	job->at = pool->tail & pool->mask;
+	/* Release: pairs with take_slot. */
+	return pool->handed == 0 &&
+		atomic_compare_exchange_strong_explicit(&pool->ring[job->at], &seen, job,
+			memory_order_release, memory_order_relaxed);
+}
+
+/* Hands out jobs that wait, the oldest first, and starts threads while there are too few. */
 static void dispatch(struct soon__offload *pool)
 {
 	struct soon__list *first;
 
-	while (!soon__list_is_empty(&pool->waiting)) {
-		if (pool->running == pool->threads &&
-			(pool->threads == pool->threads_max || thread_start(pool) < 0))
+	while ((first = pool->waiting.next) != &pool->waiting) {
+		struct job *job = SOON_CONTAINER_OF(first, struct job, link);
+
+		if (pool->handed >= pool->threads && pool->threads < pool->threads_max &&
+			thread_start(pool) < 0 && pool->threads == 0)
 			return;
-		first = soon__list_pop(&pool->waiting);
-		pool->running++;
-		hand_out(pool, SOON_CONTAINER_OF(first, struct job, link));
+		/* A slot that a thread frees between the first two is caught by the third. */
+		if (!try_slot(pool, job) && !try_replace(pool, job) &&
+			(pool->handed > 0 || !try_slot(pool, job)))
+			return;
+		soon__list_remove(first);
+		pool->handed++;
 	}
 }
 
-/* A job came back: its place goes to who waits longest, its result to its task. */
+/* A job came back: its result goes to its task, its place to who waits. */
 static void job_done(soon_callback *callback)
 {
 	struct job *job = SOON_CONTAINER_OF(callback, struct job, done);
 	struct soon__offload *pool = job->pool;
 
-	SOON_ASSERT(pool->running > 0);
-	pool->running--;
+	SOON_ASSERT(pool->handed > 0);
+	pool->handed--;
 	dispatch(pool);
 	soon__unpark(&job->wait, job->rc);
 }
@@ -212,9 +256,18 @@ static void job_done(soon_callback *callback)
 static enum soon__abort job_abort(struct soon__wait *wait)
 {
 	struct job *job = SOON_CONTAINER_OF(wait, struct job, wait);
+	struct soon__offload *pool = job->pool;
+	struct job *seen = job;
 
 	if (!soon__list_is_empty(&job->link)) {
 		soon__list_remove(&job->link);
+		return SOON__ABORT_DONE;
+	}
+	/* Relaxed: who wins has nothing to tell the other but that. */
+	if (atomic_compare_exchange_strong_explicit(&pool->ring[job->at], &seen, &pool->withdrawn,
+		    memory_order_relaxed, memory_order_relaxed)) {
+		pool->handed--;
+		dispatch(pool);
 		return SOON__ABORT_DONE;
 	}
 	atomic_store_explicit(&job->is_cancelled, true, memory_order_relaxed);
@@ -234,7 +287,7 @@ static unsigned threads_max(const soon_opts *opts)
 static struct soon__offload *pool_create(soon_core *core)
 {
 	unsigned count = threads_max(&core->opts);
-	unsigned slots = 1;
+	unsigned slots = SLOTS_MIN;
 	struct soon__offload *pool;
 
 	while (slots < count)
@@ -242,7 +295,7 @@ static struct soon__offload *pool_create(soon_core *core)
 	pool = soon_zalloc(sizeof *pool + count * sizeof *pool->workers);
 	if (pool == NULL)
 		return NULL;
-	pool->ring = soon_zalloc(slots * sizeof(struct job *));
+	pool->ring = soon_zalloc(slots * sizeof *pool->ring);
 	if (pool->ring == NULL) {
 		soon_free(pool);
 		return NULL;
@@ -318,11 +371,12 @@ void soon__offload_stop(soon_core *core)
 
 	if (pool == NULL)
 		return;
-	SOON_ASSERT(pool->running == 0);
+	SOON_ASSERT(pool->handed == 0);
 	SOON_ASSERT(soon__list_is_empty(&pool->waiting));
 	core->offload = NULL;
+	/* Tickets without jobs: who finds its slot free may go. Marks are skipped before. */
 	for (unsigned i = 0; i < pool->threads; i++)
-		hand_out(pool, NULL);
+		(void)sem_post(&pool->tickets);
 	deadline = grace_end(core);
 	for (unsigned i = 0; i < pool->threads; i++) {
 		const soon_site *last;

@@ -11,8 +11,8 @@
 #include <support/program.h>
 #include <time.h>
 
-#define TASKS     64u
-#define JOBS_EACH 150u
+#define TASKS     160u /* more than can be handed out at once */
+#define JOBS_EACH 60u
 #define THREADS   5u
 #define RUNS      4u
 

@@ -303,6 +303,33 @@ OFFLOAD_TEST(who_waits_gets_a_thread_in_order, 1)
 	return 0;
 }
 
+/* More jobs wait than the ring has slots; those in it are cancelled, and the others move up. */
+OFFLOAD_TEST(cancelled_crowd_makes_room_for_who_waits, 1)
+{
+	static struct member doomed[100], lucky[30];
+	struct job first;
+	SOON_GROUP(g);
+	SOON_GROUP(crowd_to_go);
+
+	job_init(&first, 0);
+	cr_assert_eq(soon_spawn(&g, offload_job, &first), 0);
+	wait_as_task(&first.begun);
+	for (int i = 0; i < 100; i++)
+		cr_assert_eq(soon_spawn(&crowd_to_go, offload_member, &doomed[i]), 0);
+	for (int i = 0; i < 30; i++)
+		cr_assert_eq(soon_spawn(&g, offload_member, &lucky[i]), 0);
+	cr_assert_eq(soon_yield(), 0);
+	soon_group_cancel(&crowd_to_go, "enough");
+	cr_assert_eq(soon_group_close(&crowd_to_go, 0), 0);
+	cr_assert_eq(crowd.order, 0);
+	sem_post(&first.go);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(crowd.order, 30);
+	for (int i = 0; i < 30; i++)
+		cr_assert_eq(lucky[i].begun_as, i);
+	return 0;
+}
+
 OFFLOAD_TEST(threads_are_used_again, 8)
 {
 	struct job first, second;
