@@ -3,9 +3,9 @@
  * offload.c: blocking functions on threads, for tasks that wait.
  *
  * A job lies in the frame of the task that waits for it. Jobs go through a ring with one producer,
- * the core, and the threads as consumers, guarded by a semaphore: whoever took a ticket may take the
- * next slot. Posting the semaphore enters the kernel only if a thread sleeps. When the ring is full,
- * jobs wait in a FIFO of the core. The limit is the number of threads.
+ * the core, and the threads as consumers, guarded by a semaphore: whoever took a ticket may take
+ * the next slot. Posting the semaphore enters the kernel only if a thread sleeps. When the ring is
+ * full, jobs wait in a FIFO of the core. The limit is the number of threads.
  *
  * A slot is claimed by exchanging its content, and that decides between a thread and a cancel. A
  * thread that got the job runs it to its end whatever happens; a cancel then only sets the flag
@@ -206,9 +206,9 @@ static bool try_slot(struct soon__offload *pool, struct job *job)
 }
 
 /*
- * Puts the job in place of a withdrawn one, whose ticket is still out. Only with no other job handed
- * out: then marks are all that the ring holds, so nobody is overtaken, and nobody else's return
- * would have us try again.
+ * Puts the job in place of a withdrawn one, whose ticket is still out. Only with no other job
+ * handed out: then marks are all that the ring holds, so nobody is overtaken, and nobody else's
+ * return would have us try again.
  */
 static bool try_replace(struct soon__offload *pool, struct job *job)
 {
