@@ -200,6 +200,26 @@ FAKE_TEST(sched, idle_core_sleeps_once_per_event)
 	cr_assert_leq(fake_counts().sleeps - before.sleeps, 2);
 }
 
+static int nothing(void *unused)
+{
+	(void)unused;
+	return 0;
+}
+
+/* It may look after the stacks that the burst left, but not for ever. */
+FAKE_TEST(sched, core_sleeps_well_after_a_burst)
+{
+	struct fake_counts before;
+	SOON_GROUP(g);
+
+	for (int i = 0; i < 2000; i++)
+		cr_assert_eq(soon_spawn(&g, nothing, NULL), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	before = fake_counts();
+	cr_assert_eq(soon_sleep(SOON_S(3600)), 0);
+	cr_assert_leq(fake_counts().sleeps - before.sleeps, 4);
+}
+
 FAKE_TEST(sched, sleeps_are_exact)
 {
 	soon_ns start = soon_now();

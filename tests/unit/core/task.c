@@ -395,6 +395,55 @@ SOON_TEST_PLAIN(task, tasks_max_bounds_a_core)
 	cr_assert_eq(FAKE_RUN(&opts, spawn_too_many, NULL), 63);
 }
 
+/* Another thread's core is out of reach. */
+
+static struct {
+	soon_group *group;
+	soon_task *task;
+	pthread_barrier_t meet;
+} foreign;
+
+static int own(void *unused)
+{
+	SOON_GROUP(g);
+
+	(void)unused;
+	foreign.group = &g;
+	cr_assert_eq(
+		soon_spawn_with(&g, &(soon_task_opts){ .ret_task = &foreign.task }, give, 0), 0);
+	pthread_barrier_wait(&foreign.meet); /* now it may be tried */
+	pthread_barrier_wait(&foreign.meet); /* it has been */
+	return (int)soon_group_close(&g, 0);
+}
+
+static void *own_on_thread(void *unused)
+{
+	(void)unused;
+	cr_assert_eq(FAKE_RUN(NULL, own, NULL), 0);
+	return NULL;
+}
+
+static int reach_over(void *unused)
+{
+	(void)unused;
+	cr_assert_eq(soon_spawn(foreign.group, give, 0), -EPERM);
+	cr_assert_eq(soon_join(foreign.task, NULL), -EPERM);
+	return 0;
+}
+
+SOON_TEST_PLAIN(task, spawning_and_joining_across_cores_is_reported_and_refused)
+{
+	pthread_t thread;
+
+	cr_assert_eq(pthread_barrier_init(&foreign.meet, NULL, 2), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, own_on_thread, NULL), 0);
+	pthread_barrier_wait(&foreign.meet);
+	cr_assert_eq(FAKE_RUN(NULL, reach_over, NULL), 0);
+	pthread_barrier_wait(&foreign.meet);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	soon_test_reports_expected = 2;
+}
+
 /* Background. */
 
 static struct {
