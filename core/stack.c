@@ -8,15 +8,25 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+#ifndef PIDFD_SELF_THREAD_GROUP
+#define PIDFD_SELF_THREAD_GROUP (-10001) /* Linux 6.14 */
+#endif
 
 enum {
-	MAKE_BATCH = 16, /* slots guarded at a time */
-	KEEP_WARM = 64,  /* free slots that a trim leaves alone */
+	MAKE_BATCH_MIN = 8, /* slots made at a time, doubling with what is there */
+	MAKE_BATCH_MAX = 32,
+	PAGE_BYTES = 4096,
+	KEEP_WARM = 64, /* free slots that a trim leaves alone */
 };
 
 static const size_t class_bytes[SOON__STACK_CLASSES] = {
@@ -73,7 +83,7 @@ static int class_open(struct soon__stack_class *class, uint32_t slots_max)
 		class->base = reserve((size_t)slots * class->slot_bytes);
 		if (class->base)
 			break;
-		if (slots <= MAKE_BATCH)
+		if (slots <= MAKE_BATCH_MIN)
 			return -ENOMEM;
 	}
 	class->slots_max = slots;
@@ -84,9 +94,8 @@ static int class_open(struct soon__stack_class *class, uint32_t slots_max)
 		return -ENOMEM;
 	}
 
-	/* A huge page per stack would make each of them resident; a child must not share them. */
+	/* A huge page per stack would make each of them resident. */
 	(void)madvise(class->base, (size_t)slots * class->slot_bytes, MADV_NOHUGEPAGE);
-	(void)madvise(class->base, (size_t)slots * class->slot_bytes, MADV_DONTFORK);
 	return 0;
 }
 
@@ -108,7 +117,39 @@ static int guard_install(struct soon__stacks *stacks, char *base)
 	return mprotect(base, SOON__STACK_GUARD_BYTES, PROT_NONE) == 0 ? 0 : -ENOMEM;
 }
 
-/* Adds up to MAKE_BATCH guarded slots, the lowest address last. */
+/*
+ * Does the same to a piece of each of `count` neighbouring slots, by one system call where the
+ * kernel lets a process name itself; returns for how many, counted from the first.
+ */
+static uint32_t advise_many(const struct soon__stack_class *class, uint32_t count, size_t offset,
+	size_t bytes, int advice)
+{
+	struct iovec pieces[MAKE_BATCH_MAX];
+	long done;
+
+	for (uint32_t i = 0; i < count; i++)
+		pieces[i] = (struct iovec){
+			.iov_base = slot_base(class, class->made_count + i) + offset,
+			.iov_len = bytes,
+		};
+	done = syscall(
+		SYS_process_madvise, PIDFD_SELF_THREAD_GROUP, pieces, (size_t)count, advice, 0u);
+	return done > 0 ? (uint32_t)((size_t)done / bytes) : 0;
+}
+
+static uint32_t batch_size(const struct soon__stack_class *class)
+{
+	uint32_t left = class->slots_max - class->made_count;
+	uint32_t batch = class->made_count;
+
+	if (batch < MAKE_BATCH_MIN)
+		batch = MAKE_BATCH_MIN;
+	if (batch > MAKE_BATCH_MAX)
+		batch = MAKE_BATCH_MAX;
+	return batch < left ? batch : left;
+}
+
+/* Adds a batch of guarded slots, the lowest address last. */
 int soon__stack_grow(struct soon__stacks *stacks, struct soon__stack_class *class)
 {
 	uint32_t count, made;
@@ -120,17 +161,21 @@ int soon__stack_grow(struct soon__stacks *stacks, struct soon__stack_class *clas
 		if (rc < 0)
 			return rc;
 	}
-	count = class->slots_max - class->made_count;
+	count = batch_size(class);
 	if (count == 0)
 		return -EAGAIN;
-	if (count > MAKE_BATCH)
-		count = MAKE_BATCH;
-	for (made = 0; made < count; made++) {
+	made = stacks->guard_by_mprotect
+		? 0
+		: advise_many(class, count, 0, SOON__STACK_GUARD_BYTES, MADV_GUARD_INSTALL);
+	for (; made < count; made++) {
 		if (guard_install(stacks, slot_base(class, class->made_count + made)) < 0)
 			break;
 	}
 	if (made == 0)
 		return -ENOMEM;
+	/* The page that every task touches, all at once: cheaper than a fault for each. */
+	(void)advise_many(
+		class, made, class->slot_bytes - PAGE_BYTES, PAGE_BYTES, MADV_POPULATE_WRITE);
 	for (uint32_t i = 0; i < made; i++)
 		class->free[i] = class->made_count + made - 1 - i;
 	class->free_count = made;
