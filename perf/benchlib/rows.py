@@ -161,8 +161,8 @@ ROWS = {
         ("yield_1000", "scheduled yield, 1000 ready", "ns", Bar(18, 10)),
     ]),
     "spawn": Micro("micro_sched spawn", [
-        ("spawn_join", "spawn + run + join, warm", "ns", Bar(50, 25)),
-        ("spawn_close", "the same, each task in a group of its own", "ns", Bar()),
+        ("spawn_close", "spawn + run + join by the close of a group, warm", "ns", Bar(50, 25)),
+        ("spawn_join", "the same by handle, whose records the group keeps", "ns", Bar()),
         ("spawn_batch", "the same, a thousand tasks per group", "ns", Bar()),
     ]),
     "within": Micro("micro_sched within", [
