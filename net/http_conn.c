@@ -290,7 +290,7 @@ static int conclude(struct soon__http_exchange *x)
 	int rc;
 
 	if (res->state == SOON__HTTP_BROKEN)
-		return -EPIPE;
+		return res->error;
 	if (res->state == SOON__HTTP_BEGUN && res->framing == SOON__HTTP_UNTIL_CLOSE)
 		reset_on_close(x->stream);
 	if (res->state != SOON__HTTP_ENDED)

@@ -81,6 +81,7 @@ enum soon__http_reply_state {
 struct soon_http_response {
 	enum soon__http_reply_state state;
 	enum soon__http_framing framing;
+	int error;        /* of the write that failed */
 	bool is_bodiless; /* to HEAD, 204, 304: the body is counted and not sent */
 	uint64_t left;    /* LENGTH: bytes announced and not written */
 	char *fields;     /* what soon_http_header_add added, ready to send: `room`, or ours */

@@ -142,8 +142,10 @@ int soon_http_header_add(soon_http_response *res, const char *name, const char *
 /* Passes a result of the stream on; an error breaks the response. */
 static ssize_t note(soon_http_response *res, ssize_t rc)
 {
-	if (rc < 0)
+	if (rc < 0) {
 		res->state = SOON__HTTP_BROKEN;
+		res->error = (int)rc;
+	}
 	return rc;
 }
 
@@ -337,7 +339,7 @@ ssize_t soon_http_write(soon_http_response *res, const void *data, size_t len)
 	int rc = 0;
 
 	if (res->state == SOON__HTTP_BROKEN)
-		return -EPIPE;
+		return res->error;
 	if (res->state != SOON__HTTP_BEGUN)
 		return -EPROTO;
 	if (res->framing == SOON__HTTP_LENGTH) {
@@ -358,7 +360,7 @@ int soon_http_flush(soon_http_response *res)
 	soon_ns idle = x->service->timeouts.send_idle;
 
 	if (res->state == SOON__HTTP_BROKEN)
-		return -EPIPE;
+		return res->error;
 	return (int)note(res, soon_within(idle, soon_stream_flush(x->stream)));
 }
 
@@ -368,7 +370,7 @@ int soon_http_respond_end(soon_http_response *res)
 	int rc = 0;
 
 	if (res->state == SOON__HTTP_BROKEN)
-		return -EPIPE;
+		return res->error;
 	if (res->state != SOON__HTTP_BEGUN || (res->left > 0 && !res->is_bodiless))
 		return -EPROTO;
 	if (res->framing == SOON__HTTP_CHUNKED && !res->is_bodiless)

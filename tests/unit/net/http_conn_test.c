@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * http_conn_test.c: a connection from within: what happens without memory, under a cancel, with
+ * wrong options; and what an idle connection holds. What clients see is in tests/e2e.
+ */
+#include "http_exchange.h"
+#include "net_kit.h"
+
+#define INPUT_LEN(text) (sizeof(text) - 1)
+
+static char answer[65536];
+static unsigned warnings;
+static uint64_t body_bytes;
+static soon_http_stats stats;
+
+static int ok(soon_http_request *req, soon_http_response *res)
+{
+	(void)req;
+	return soon_http_respond(res, 200, NULL, "ok", 2);
+}
+
+/* Needs memory wherever a handler can: for the body, and for more headers than have room. */
+static int hungry(soon_http_request *req, soon_http_response *res)
+{
+	char value[300] = "";
+	soon_slice body;
+	int rc = soon_http_body_all(req, &body);
+
+	memset(value, 'v', sizeof value);
+	for (int i = 0; rc == 0 && i < 5; i++)
+		rc = soon_http_header_add(res, "X", value, sizeof value);
+	body_bytes = rc == 0 ? body.len : 0;
+	return rc < 0 ? rc : soon_http_respond(res, 200, NULL, body.ptr, body.len);
+}
+
+static int fails(soon_http_request *req, soon_http_response *res)
+{
+	(void)req, (void)res;
+	return -EIO;
+}
+
+static int sleeps(soon_http_request *req, soon_http_response *res)
+{
+	(void)req, (void)res;
+	return soon_sleep_until(SOON_NEVER);
+}
+
+static const soon_http_route routes[] = {
+	{ .method = "GET", .pattern = "/ok", .handler = ok },
+	{ .method = "POST", .pattern = "/a b", .handler = hungry },
+	{ .method = "GET", .pattern = "/fails", .handler = fails },
+	{ .method = "GET", .pattern = "/sleeps", .handler = sleeps },
+};
+
+static const soon_http_server server = {
+	.routes = routes,
+	.routes_count = sizeof routes / sizeof *routes,
+	.stats = &stats,
+};
+
+static void count_warnings(const soon_report *report, void *unused)
+{
+	(void)unused;
+	warnings += report->level == SOON_REPORT_WARNING;
+}
+
+/* Reads a plain socket to its end; `answer` ends in NUL. */
+static size_t read_answer(int fd)
+{
+	size_t n = 0;
+	ssize_t got;
+
+	while ((got = soon_read(fd, answer + n, sizeof answer - 1 - n)) > 0)
+		n += (size_t)got;
+	answer[n] = '\0';
+	return n;
+}
+
+/*
+ * Serves one connection that brings all of `input` and then ends; the `fail_at`-th allocation in
+ * it fails.
+ */
+static int serve_input(const char *input, size_t len, uint64_t fail_at)
+{
+	int peer, rc;
+	soon_stream *s = raw_pair(&peer, NULL);
+
+	cr_assert_eq(write(peer, input, len), (ssize_t)len);
+	cr_assert_eq(shutdown(peer, SHUT_WR), 0);
+	soon_mem_fail_at(fail_at);
+	rc = soon_http_serve_stream(s, &server);
+	soon_mem_fail_at(0);
+	(void)!soon_stream_close(s);
+	(void)read_answer(peer);
+	cr_assert_eq(close(peer), 0);
+	return rc;
+}
+
+static unsigned count_of(const char *needle)
+{
+	unsigned count = 0;
+
+	for (const char *at = answer; (at = strstr(at, needle)) != NULL; at++)
+		count++;
+	return count;
+}
+
+static const char two[] = "POST /a%20b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+			  "5\r\nhello\r\n0\r\n\r\nGET /ok HTTP/1.1\r\nHost: a\r\n\r\n";
+
+NET_TEST(http_conn, serves)
+{
+	cr_expect_eq(serve_input(two, INPUT_LEN(two), 0), 0);
+	cr_expect_eq(count_of("HTTP/1.1 200 OK\r\n"), 2);
+	cr_expect_eq(count_of("hello"), 1);
+	cr_expect_eq(body_bytes, 5);
+	cr_expect_eq(stats.requests, 2);
+	cr_expect_eq(stats.replies[2], 2);
+}
+
+/*
+ * With the k-th allocation failing, for every k: each response is whole, of 200, 500 or 503, or the
+ * connection ends. Nothing leaks.
+ */
+NET_TEST(http_conn, survives_every_want_of_memory)
+{
+	unsigned clean = 0, refused = 0;
+
+	soon_on_report(count_warnings, NULL);
+	for (uint64_t k = 1; clean == 0 && k < 100; k++) {
+		uint64_t before = soon_mem_count();
+		int rc = serve_input(two, INPUT_LEN(two), k);
+
+		cr_expect(rc == 0 || rc == -ENOMEM, "k %ju: %d", (uintmax_t)k, rc);
+		cr_expect_eq(count_of("HTTP/1.1 "),
+			count_of(" 200 OK\r\n") + count_of(" 500 Internal") +
+				count_of(" 503 Serv"));
+		refused += count_of(" 500 Internal") + count_of(" 503 Serv");
+		if (soon_mem_count() - before < k) {
+			cr_expect_eq(count_of(" 200 OK\r\n"), 2);
+			clean++;
+		}
+	}
+	cr_expect_eq(clean, 1);
+	cr_expect_geq(refused, 2);
+	soon_on_report(NULL, NULL);
+}
+
+/* A handler's failure is told once a second where nobody asked to be told. */
+NET_TEST(http_conn, reports_failures_in_moderation)
+{
+	static const char input[] = "GET /fails HTTP/1.1\r\nHost: a\r\n\r\n"
+				    "GET /fails HTTP/1.1\r\nHost: a\r\n\r\n"
+				    "GET /fails HTTP/1.1\r\nHost: a\r\n\r\n";
+
+	soon_on_report(count_warnings, NULL);
+	warnings = 0;
+	cr_expect_eq(serve_input(input, INPUT_LEN(input), 0), 0);
+	soon_on_report(NULL, NULL);
+	cr_expect_eq(count_of("HTTP/1.1 500 Internal Server Error\r\n"), 3);
+	cr_expect_eq(warnings, 1);
+	cr_expect_eq(stats.failures, 3);
+}
+
+/* A cancel ends the connection without an answer; it is no failure of the handler. */
+NET_TEST(http_conn, ends_under_a_cancel)
+{
+	static const char input[] = "GET /sleeps HTTP/1.1\r\nHost: a\r\n\r\n";
+	int peer;
+	soon_stream *s = raw_pair(&peer, NULL);
+
+	cr_assert_eq(write(peer, input, INPUT_LEN(input)), (ssize_t)INPUT_LEN(input));
+	cr_expect_eq(soon_within(SOON_MS(20), soon_http_serve_stream(s, &server)), -ETIMEDOUT);
+	cr_expect_eq(stats.failures, 0);
+	cr_expect_eq(soon_within(SOON_MS(20), soon_http_serve_stream(s, &server)), -ETIMEDOUT,
+		"idle now");
+	cr_expect_eq(soon_stream_close(s), 0);
+	cr_expect_eq(read_answer(peer), 0);
+	cr_assert_eq(close(peer), 0);
+}
+
+struct conn {
+	struct soon__http_service *service;
+	soon_stream *stream;
+};
+
+static int run_conn(struct conn *conn)
+{
+	return soon__http_conn_run(conn->service, conn->stream);
+}
+
+/* The exchange goes back before the wait for the next request, and is used again. */
+NET_TEST(http_conn, idle_connections_hold_no_exchange)
+{
+	static const char input[] = "GET /ok HTTP/1.1\r\nHost: a\r\n\r\n";
+	struct soon__http_service service;
+	struct conn conns[3];
+	int peers[3];
+
+	cr_assert_eq(soon__http_service_init(&service, &server), 0);
+	SOON_GROUP(g, .name = "conns");
+	for (int i = 0; i < 3; i++) {
+		conns[i] = (struct conn){ &service, raw_pair(&peers[i], NULL) };
+		cr_assert_eq(soon_spawn(&g, run_conn, &conns[i]), 0);
+	}
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 3; i++) {
+			ssize_t n;
+
+			n = soon_write(peers[i], input, INPUT_LEN(input));
+			cr_assert_eq(n, (ssize_t)INPUT_LEN(input));
+			n = soon_read(peers[i], answer, sizeof answer - 1);
+			cr_assert_gt(n, 0);
+			answer[n] = '\0';
+			cr_expect_eq(count_of("\r\n\r\nok"), 1);
+		}
+		/* They were busy one after another, so one exchange did for all. */
+		cr_expect_eq(service.free_count, 1);
+	}
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(shutdown(peers[i], SHUT_WR), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	for (int i = 0; i < 3; i++) {
+		cr_expect_eq(soon_stream_close(conns[i].stream), 0);
+		cr_assert_eq(close(peers[i]), 0);
+	}
+	soon__http_service_fini(&service);
+}
+
+static void check_refused(const soon_http_server *wrong)
+{
+	int peer;
+	soon_stream *s = raw_pair(&peer, NULL);
+
+	soon_test_reports_expected++;
+	cr_expect_eq(soon_http_serve_stream(s, wrong), -EINVAL);
+	soon_test_reports_expected++;
+	cr_expect_eq(soon_http_serve(wrong), -EINVAL);
+	cr_expect_eq(soon_stream_close(s), 0);
+	cr_assert_eq(close(peer), 0);
+}
+
+NET_TEST(http_conn, refuses_wrong_options)
+{
+	static const soon_http_route wrong = { .method = "GET", .pattern = "x", .handler = ok };
+	soon_http_server tried = server;
+
+	check_refused(&(soon_http_server){ .routes = NULL });
+	check_refused(&(soon_http_server){ .routes = &wrong, .routes_count = 1 });
+	tried.limits.headers_count = 101;
+	check_refused(&tried);
+	tried = server;
+	tried.limits.reply_head_bytes = 32769;
+	check_refused(&tried);
+	tried = server;
+	tried.limits.headers_bytes = (size_t)1 << 40;
+	check_refused(&tried);
+	tried = server;
+	tried.limits.request_line_bytes = (size_t)1 << 40;
+	check_refused(&tried);
+}
+
+/* Limits beyond what the stream gathers end in an answer, not in a wait. */
+NET_TEST(http_conn, a_head_larger_than_the_stream_takes)
+{
+	static char input[8000] = "GET /ok HTTP/1.1\r\nHost: a\r\nX: ";
+	int peer;
+	soon_stream *s = raw_pair(&peer, &(soon_stream_opts){ .in_bytes_max = 4096 });
+
+	memset(input + strlen(input), 'x', sizeof input - strlen(input));
+	cr_assert_eq(write(peer, input, sizeof input), (ssize_t)sizeof input);
+	cr_assert_eq(shutdown(peer, SHUT_WR), 0);
+	cr_expect_eq(soon_http_serve_stream(s, &server), 0);
+	cr_expect_eq(soon_stream_close(s), 0);
+	(void)read_answer(peer);
+	cr_expect_eq(count_of("HTTP/1.1 431 "), 1);
+	cr_assert_eq(close(peer), 0);
+}
