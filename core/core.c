@@ -26,6 +26,20 @@ _Thread_local soon_core *soon__core __attribute__((tls_model("initial-exec")));
 static pthread_mutex_t free_cores_lock = PTHREAD_MUTEX_INITIALIZER;
 static soon_core *free_cores;
 
+/*
+ * The child of a fork inside a task has the task's stack, but neither the ring nor the threads:
+ * for it there is no core. It may call exec or _exit; every suspending call gives -EPERM.
+ */
+static void forget_core(void)
+{
+	soon__core = NULL;
+}
+
+static void watch_forks(void)
+{
+	(void)pthread_atfork(NULL, NULL, forget_core);
+}
+
 soon_core *soon_core_self(void)
 {
 	return soon__core;
@@ -258,9 +272,12 @@ static int run_core(soon_core *core, soon__fn fn, uint64_t arg, const soon_site 
 int soon__run_on(const struct soon__seams *seams, const soon_opts *opts, soon__fn fn, uint64_t arg,
 	const soon_site *site)
 {
+	static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 	struct soon__overflow overflow;
 	soon_core *core;
 	int rc;
+
+	(void)pthread_once(&fork_once, watch_forks);
 
 	if (soon__core) {
 		soon_report_file(SOON_REPORT_ERROR, -EBUSY,

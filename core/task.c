@@ -38,6 +38,10 @@ static void *task_end(soon_task *task, int rc)
 {
 	soon_core *core = task->core;
 
+	if (SOON_UNLIKELY(soon__core != core))
+		soon_die("task '%s' returned in a forked child, which has no core: end the child "
+			 "with exec or _exit",
+			task->name);
 	if (SOON_UNLIKELY(task->scope != &task->group->scope))
 		soon_die("task '%s' returned with a scope or group still open, opened at %s:%d",
 			task->name, task->scope->site ? task->scope->site->file : "?",

@@ -63,6 +63,43 @@ SOON_TEST_PLAIN(misuse, what_needs_a_task_aborts_outside)
 	ASSERT_ABORTS(now_outside, "soon_now");
 }
 
+IN_TASK(return_in_forked_child)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		return 0;
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status))
+		abort();
+	return 0;
+}
+
+SOON_TEST_PLAIN(misuse, forked_child_must_not_return_from_its_task)
+{
+	ASSERT_ABORTS(return_in_forked_child, "returned in a forked child");
+}
+
+IN_TASK(suspend_in_forked_child)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(soon_self() == NULL && soon_yield() == -EPERM ? 7 : 8);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(soon_yield(), 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 7)
+		abort();
+	return 0;
+}
+
+SOON_TEST_PLAIN(misuse, forked_child_is_refused_and_the_parent_unharmed)
+{
+	ASSERT_ABORTS(suspend_in_forked_child, "this thread runs no core");
+}
+
 IN_TASK(shield_without_bound)
 {
 	SOON_SCOPE(s, .shield = true);
