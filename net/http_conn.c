@@ -329,7 +329,7 @@ static int serve_request(struct soon__http_exchange *x)
 	x->service->stats->requests++;
 	x->closes = !x->req.head.is_persistent;
 	rc = settle(x);
-	if (rc == -EBADMSG)
+	if (rc < 0) /* what is in the stream is not where it would have to be to go on */
 		x->closes = x->lingers = true;
 	rc = rc < 0 ? refuse(x, rc == -EBADMSG ? 400 : 503) : dispatch(x);
 	if (rc == 0)

@@ -213,7 +213,8 @@ SOON_API SOON_NODISCARD int soon_http_respond_begin(soon_http_response *res, int
 	const char *SOON_NULLABLE content_type, int64_t length) SOON_SUSPENDS;
 
 /*
- * Writes a piece. It leaves when enough is gathered, at the end, or by soon_http_flush.
+ * Writes a piece. It leaves when enough is gathered, when the connection waits for input, or now,
+ * by soon_http_flush.
  * Returns: `len`. Errors: as soon_http_respond. -EPROTO not begun, or ended. -E2BIG more than was
  * announced.
  */
