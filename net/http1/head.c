@@ -145,7 +145,7 @@ refused:
 static int on_header_field(llhttp_t *parser, const char *at, size_t len)
 {
 	struct soon__http_head *head = head_of(parser);
-	uint32_t next = head->line_len;
+	uint32_t next;
 
 	if (head->part == SOON__HTTP_NAME)
 		return extend(head, &head->fields[head->fields_count - 1].name, at, len);
