@@ -156,14 +156,16 @@ static int health(soon_http_request *req, soon_http_response *res)
 static int metrics(soon_http_request *req, soon_http_response *res)
 {
 	const uint64_t *replies = http_stats.replies;
-	char text[512]; /* five lines and two, each well below 64 bytes */
+	char text[1024]; /* eleven lines, each well below 80 bytes */
 	int n = snprintf(text, sizeof text,
-		"links_http_requests_total %ju\n"
+		"# TYPE links_http_requests_total counter\nlinks_http_requests_total %ju\n"
+		"# TYPE links_http_replies_total counter\n"
 		"links_http_replies_total{class=\"2xx\"} %ju\n"
 		"links_http_replies_total{class=\"3xx\"} %ju\n"
 		"links_http_replies_total{class=\"4xx\"} %ju\n"
 		"links_http_replies_total{class=\"5xx\"} %ju\n"
-		"links_connections_total %ju\nlinks_connections %ju\n",
+		"# TYPE links_connections_total counter\nlinks_connections_total %ju\n"
+		"# TYPE links_connections gauge\nlinks_connections %ju\n",
 		http_stats.requests, replies[2], replies[3], replies[4], replies[5],
 		service_stats.accepted, service_stats.live);
 
@@ -244,7 +246,7 @@ static error_t take_option(int key, char *arg, struct argp_state *state)
 	struct options *options = state->input;
 
 	if (key == 'p')
-		options->port = atoi(arg);
+		options->port = strspn(arg, "0123456789") == strlen(arg) ? atoi(arg) : -1;
 	else if (key == 'd')
 		options->store.path = arg;
 	if (options->port < 0 || options->port > 65535)
