@@ -477,9 +477,14 @@ static void use_registered_fd(struct soon__ring *ring)
 		ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
 }
 
-/* liburing writes the indirection on every submission; it is the identity and stays so. */
+/*
+ * liburing writes the indirection on every submission; it is the identity and stays so. From 2.6 on
+ * liburing asks the kernel to do without (NO_SQARRAY, Linux 6.6), and there is none.
+ */
 static void fill_indirection(struct io_uring_sq *sq)
 {
+	if (sq->array == NULL)
+		return;
 	for (unsigned i = 0; i < sq->ring_entries; i++)
 		sq->array[i] = i;
 }
