@@ -55,16 +55,32 @@ void soon__cancel_bucket(
 	}
 }
 
-static void end_all(struct soon__io *io, int fd)
+/* Ends those that there are; returns whether that took a wait. */
+static bool end_some(struct soon__io *io, int fd)
 {
 	struct soon__closer closer = { .wait.what = "close: operations to end" };
 
+	if (io->bufs.starving_count > 0)
+		soon__receivers_close(io, fd);
 	soon__cancel_bucket(io, &io->started[(unsigned)fd % SOON__FD_BUCKETS], fd, &closer);
-	if (closer.pending > 0) {
-		closer.is_parked = true;
-		(void)soon__park(&closer.wait);
-	}
+	if (closer.pending == 0)
+		return false;
+	closer.is_parked = true;
+	(void)soon__park(&closer.wait);
 	SOON_ASSERT(closer.pending == 0);
+	return true;
+}
+
+/*
+ * While we wait for the end of one operation, others may begin: by a task whose operation completed
+ * in spite of the cancel and who goes on, or by a receiver who got his buffer. They would keep the
+ * file open and wait on for ever. After the last wait no other task runs before the close is asked
+ * for, and what comes then is behind it.
+ */
+static void end_all(struct soon__io *io, int fd)
+{
+	while (end_some(io, fd))
+		continue;
 	SOON_DASSERT(!has_ops(io, fd));
 }
 
@@ -81,8 +97,6 @@ int soon_close(int fd)
 		return close(fd) == 0 ? 0 : -errno;
 	}
 	end_all(io, fd);
-	if (io->bufs.starving_count > 0)
-		soon__receivers_close(io, fd);
 	/* Through the ring: the close of a file on a network may take long. */
 	rc = (int)soon__op_call_shielded(&op, "close");
 	soon__acceptor_retry(io);

@@ -179,3 +179,50 @@ SOON_TEST(close, accept_racing_its_deadline_loses_nothing)
 	cr_assert_eq(served + missed, 300);
 	cr_assert_eq(soon_close(listener), 0);
 }
+
+struct two_reads {
+	int fd;
+	ssize_t first, second;
+	char buf[16];
+};
+
+static int read_twice(struct two_reads *both)
+{
+	both->first = soon_read(both->fd, both->buf, sizeof(both->buf));
+	both->second = soon_within(KIT_LONG, soon_read(both->fd, both->buf, sizeof(both->buf)));
+	return 0;
+}
+
+static int write_full_pipe(int fd)
+{
+	static char byte;
+
+	cr_assert_eq(soon_write(fd, &byte, 1), -EBADF);
+	return 0;
+}
+
+/* The close waits for the write while the reader, who got his bytes, comes back for more. */
+SOON_TEST(close, operation_begun_during_the_close_is_ended_too)
+{
+	struct soon__ring *ring = soon__ring_self();
+	struct two_reads both = { 0 };
+	uint64_t completions;
+	int fds[2];
+	SOON_GROUP(g);
+
+	kit_pair(fds);
+	(void)kit_fill(fds[0]);
+	both.fd = fds[0];
+	cr_assert_eq(soon_spawn(&g, write_full_pipe, fds[0]), 0);
+	cr_assert_eq(soon_spawn(&g, read_twice, &both), 0);
+	kit_settle();
+	completions = ring->stats.complete_count;
+	kit_put(fds[1], "four", 4);
+	while (ring->stats.complete_count == completions)
+		cr_assert_eq(soon_yield(), 0);
+	cr_assert_eq(soon_close(fds[0]), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(both.first, 4);
+	cr_assert_eq(both.second, -EBADF);
+	cr_assert_eq(soon_close(fds[1]), 0);
+}
