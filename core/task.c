@@ -21,6 +21,7 @@ enum {
 struct join_wait {
 	struct soon__wait wait;
 	struct soon__list link; /* in target->joiners */
+	int rc;                 /* of the target, once it has ended */
 };
 
 static void wake_joiners(soon_task *task)
@@ -30,6 +31,8 @@ static void wake_joiners(soon_task *task)
 	while ((link = soon__list_pop(&task->joiners)) != NULL) {
 		struct join_wait *join = SOON_CONTAINER_OF(link, struct join_wait, link);
 
+		/* When the joiner runs, the target's group may be closed and the record gone. */
+		join->rc = task->rc;
 		soon__unpark(&join->wait, 0);
 	}
 }
@@ -329,14 +332,16 @@ int soon_join(soon_task *target, int *ret_rc)
 			target->name, soon_task_name(NULL));
 		return -EPERM;
 	}
-	if (target->state != SOON__TASK_ENDED) {
+	if (target->state == SOON__TASK_ENDED) {
+		join.rc = target->rc;
+	} else {
 		soon__list_push_tail(&target->joiners, &join.link);
 		rc = (int)soon__park(&join.wait);
 		if (rc < 0)
 			return rc;
 	}
 	if (ret_rc)
-		*ret_rc = target->rc;
+		*ret_rc = join.rc;
 	return 0;
 }
 

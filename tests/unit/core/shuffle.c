@@ -227,3 +227,47 @@ SOON_TEST_PLAIN(shuffle, run_is_a_function_of_its_seed)
 	}
 	cr_assert_eq(distinct, 50);
 }
+
+struct late_joiner {
+	soon_task *target;
+	int rc;
+};
+
+static int end_with(int rc)
+{
+	return soon_yield() < 0 ? -1 : rc;
+}
+
+static int join_late(struct late_joiner *joiner)
+{
+	return soon_join(joiner->target, &joiner->rc);
+}
+
+/* The target's group may be closed, and its stack used again, before the joiner gets to run. */
+static int join_and_close(void *unused)
+{
+	struct late_joiner joiner = { 0 };
+	int rc;
+	SOON_GROUP(outer);
+
+	(void)unused;
+	{
+		soon_task_opts opts = { .ret_task = &joiner.target };
+		SOON_GROUP(inner);
+
+		cr_assert_eq(soon_spawn_with(&inner, &opts, end_with, 42), 0);
+		cr_assert_eq(soon_spawn(&outer, join_late, &joiner), 0);
+		cr_assert_eq(soon_group_close(&inner, 0), 0);
+	}
+	cr_assert_eq(soon_spawn(&outer, end_with, 7), 0);
+	rc = (int)soon_group_close(&outer, 0);
+	cr_assert_eq(joiner.rc, 42);
+	return rc;
+}
+
+SOON_TEST_PLAIN(shuffle, joiner_that_runs_after_the_close_gets_the_result)
+{
+	for (uint64_t seed = 1; seed <= 64; seed++)
+		cr_assert_eq(
+			FAKE_RUN(&(struct fake_opts){ .seed = seed }, join_and_close, NULL), 0);
+}
