@@ -208,6 +208,9 @@ static int core_loop(soon_core *core)
 /* The order of the end: posts are refused, accepted ones run, threads and the kernel let go. */
 static void core_close(soon_core *core)
 {
+	/* Nothing runs any more: the last callbacks may ask for tasks, but must not get them. */
+	core->root.state = SOON__GROUP_CLOSED;
+	core->service.state = SOON__GROUP_CLOSED;
 	soon__inbox_close(&core->inbox);
 	soon__offload_stop(core);
 	core->poller->ops->stop(core->poller);

@@ -258,3 +258,72 @@ FAKE_TEST(inbox, callback_is_outside_any_task)
 	while (order_len == 0)
 		cr_assert_eq(soon_yield(), 0);
 }
+
+enum { LATE = 400 }; /* more than one pass runs */
+
+static struct {
+	soon_callback callbacks[LATE];
+	unsigned refused, accepted, ran;
+} late;
+
+static int late_task(void *unused)
+{
+	(void)unused;
+	late.ran++;
+	return 0;
+}
+
+static void late_spawn(soon_callback *callback)
+{
+	int rc = soon_background(late_task, NULL);
+
+	(void)callback;
+	cr_assert(rc == 0 || rc == -ESHUTDOWN, "%d", rc);
+	if (rc == 0)
+		late.accepted++;
+	else
+		late.refused++;
+}
+
+static int post_and_end(void *unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < LATE; i++) {
+		late.callbacks[i].fn = late_spawn;
+		cr_assert_eq(soon_post(soon_core_self(), &late.callbacks[i]), 0);
+	}
+	return 0;
+}
+
+static void late_run_out(soon_callback *callback)
+{
+	(void)callback;
+	order_len++;
+}
+
+static int post_more_than_a_pass(void *unused)
+{
+	(void)unused;
+	for (unsigned i = 0; i < LATE; i++) {
+		late.callbacks[i].fn = i < LATE - 1 ? late_run_out : late_spawn;
+		cr_assert_eq(soon_post(soon_core_self(), &late.callbacks[i]), 0);
+	}
+	return 0;
+}
+
+SOON_TEST_PLAIN(inbox, tasks_asked_for_by_a_callback_after_main_run)
+{
+	cr_assert_eq(FAKE_RUN(NULL, post_and_end, NULL), 0);
+	cr_assert_eq(late.accepted + late.refused, LATE);
+	cr_assert_gt(late.accepted, 0);
+	cr_assert_eq(late.ran, late.accepted);
+}
+
+/* The last callbacks run while the core closes: no task could run any more. */
+SOON_TEST_PLAIN(inbox, task_asked_for_while_the_core_closes_is_refused)
+{
+	cr_assert_eq(FAKE_RUN(NULL, post_more_than_a_pass, NULL), 0);
+	cr_assert_eq(order_len, LATE - 1);
+	cr_assert_eq(late.refused, 1);
+	cr_assert_eq(late.ran, 0);
+}
