@@ -194,6 +194,10 @@ void soon__scope_pop(struct soon__scope *scope, const char *func)
 			task->scope->site ? task->scope->site->line : 0);
 	task->scope = scope->parent;
 	scope->is_open = false;
+
+	/* Back where nothing is cancelled: what failed in here was not ignored out there. */
+	if (SOON_UNLIKELY(scope->own) && !soon__task_is_cancelled(task))
+		task->ignored_count = 0;
 }
 
 static soon_ns deadline_after(soon_task *task, soon_ns timeout)

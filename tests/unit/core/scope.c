@@ -460,3 +460,38 @@ FAKE_TEST(scope, one_left_without_a_close_is_reported)
 	soon_test_reports_expected = 1;
 	cr_assert_eq(soon_sleep(SOON_S(5)), 0);
 }
+
+/* Asking with a timeout of zero is a use of deadlines, not a deafness to them. */
+FAKE_TEST(scope, expired_scopes_one_after_the_other_are_not_ignored)
+{
+	for (int i = 0; i < 1000; i++)
+		cr_assert_eq(soon_within(0, soon_sleep(SOON_S(1))), -ETIMEDOUT);
+	cr_assert_eq(soon_report_errors(), 0);
+}
+
+/* The timer is left armed for a scope that is gone: it must not fire for anybody else. */
+FAKE_TEST(scope, timer_of_a_closed_scope_is_moved_on_to_the_next)
+{
+	soon_ns start = soon_now();
+
+	cr_assert_eq(soon_within(SOON_S(1), soon_yield()), 0);
+	cr_assert_eq(soon_within(SOON_S(5), soon_sleep(SOON_S(9))), -ETIMEDOUT);
+	cr_assert_eq(soon_now() - start, SOON_S(5));
+	cr_assert_eq(soon_within(SOON_S(1), soon_yield()), 0);
+	cr_assert_eq(soon_sleep(SOON_S(3)), 0);
+	cr_assert_eq(soon_now() - start, SOON_S(8));
+}
+
+FAKE_TEST(scope, deadline_moved_behind_a_fired_timer_counts)
+{
+	soon_ns start = soon_now();
+	SOON_SCOPE(s, .timeout = SOON_S(1));
+
+	cr_assert_eq(soon_scope_deadline(&s, start + SOON_S(4)), 0);
+	cr_assert_eq(soon_sleep(SOON_S(2)), 0);
+	cr_assert_eq(soon_scope_deadline(&s, start + SOON_S(3)), 0);
+	cr_assert_eq(soon_sleep(SOON_S(2)), -ECANCELED);
+	cr_assert_eq(soon_now() - start, SOON_S(3));
+	cr_assert_eq(soon_scope_close(&s, -ECANCELED), -ETIMEDOUT);
+	cr_assert_eq(soon_scope_deadline(&s, SOON_NEVER), -EINVAL);
+}
