@@ -138,7 +138,8 @@ static ssize_t group_result(const struct soon__group *group, ssize_t rc)
 		return group->first_rc;
 	if (scope->parent->state & SOON__CANCELLED)
 		return -ECANCELED;
-	if (rc == -ECANCELED && (scope->own & SOON__CANCELLED))
+	/* What only this group asked for, by a cancel or a drain, ends with it. */
+	if (rc == -ECANCELED && (scope->own & ~scope->parent->state))
 		return 0;
 	return rc;
 }

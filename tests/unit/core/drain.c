@@ -133,3 +133,70 @@ FAKE_TEST(drain, end_of_grace_is_not_a_timeout_of_anybody)
 	cr_assert_eq(soon_group_close(&g, -ECANCELED), 0);
 	cr_assert_eq(soon_scope_close(&s, 0), 0);
 }
+
+/* The end of an idle wait is this group's own doing: around it nothing is cancelled. */
+FAKE_TEST(drain, drained_body_ends_its_own_group_with_success)
+{
+	int rc = 0;
+	SOON_GROUP(g);
+
+	soon_group_drain(&g, SOON_S(10));
+	SOON_IDLE {
+		rc = soon_sleep(SOON_S(100));
+	}
+	cr_assert_eq(rc, -ECANCELED);
+	cr_assert_eq(soon_group_close(&g, rc), 0);
+	cr_assert_eq(soon_sleep(SOON_S(1)), 0);
+}
+
+static int clean_up(int *ret_rc)
+{
+	int rc = soon_sleep(SOON_S(1000));
+
+	cr_assert_eq(rc, -ECANCELED);
+	*ret_rc = (int)soon_shielded(SOON_S(5), soon_sleep(SOON_S(3)));
+	return rc;
+}
+
+/* The grace ends for groups below, too, and their shielded clean-up is waited for. */
+FAKE_TEST(drain, end_of_grace_reaches_nested_groups_but_not_their_shields)
+{
+	soon_ns start = soon_now();
+	int cleaned = 1;
+	SOON_GROUP(g);
+	SOON_GROUP(inner);
+
+	cr_assert_eq(soon_spawn(&inner, clean_up, &cleaned), 0);
+	soon_group_drain(&g, SOON_S(1));
+	cr_assert_eq(soon_group_close(&inner, 0), -ECANCELED);
+	cr_assert_eq(cleaned, 0);
+	cr_assert_eq(soon_now() - start, SOON_S(4));
+	cr_assert_eq(soon_group_close(&g, -ECANCELED), 0);
+}
+
+FAKE_TEST(drain, shield_hides_a_drain_from_idle_waits)
+{
+	int rc = 1;
+	SOON_GROUP(g);
+
+	soon_group_drain(&g, SOON_S(10));
+	SOON_IDLE {
+		rc = (int)soon_shielded(SOON_S(5), soon_sleep(SOON_S(1)));
+	}
+	cr_assert_eq(rc, 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+}
+
+/* Of two drains the shorter grace counts, whichever comes first. */
+FAKE_TEST(drain, second_drain_can_only_shorten_the_grace)
+{
+	soon_ns start = soon_now();
+	SOON_GROUP(g);
+
+	soon_group_drain(&g, SOON_S(10));
+	soon_group_drain(&g, SOON_S(20));
+	soon_group_drain(&g, SOON_S(3));
+	cr_assert_eq(soon_sleep(SOON_S(100)), -ECANCELED);
+	cr_assert_eq(soon_now() - start, SOON_S(3));
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+}
