@@ -15,6 +15,7 @@
 enum {
 	TASKS_MAX_DEFAULT = 2 * 1024 * 1024,
 	POSTS_PER_PASS = 256,
+	OVERRUNS_NAMED = 8, /* tasks that outlast the main one and are reported */
 };
 
 static const soon_ns TRIM_PERIOD = SOON_S(1);
@@ -118,6 +119,7 @@ static int core_open(soon_core *core, const struct soon__seams *seams, const soo
 	core->offload = NULL;
 	core->has_main_ended = false;
 	core->trimmed_at = 0;
+	core->overrun_at = SOON_NEVER;
 	outer_group_init(&core->root, core, "main");
 	outer_group_init(&core->service, core, "service");
 	return poller_open(&core->opts, core, &core->poller);
@@ -135,9 +137,35 @@ static void timers_fire(soon_core *core)
 /* The main task has ended: from here on only what it left in the background is waited for. */
 static void main_ended(soon_core *core)
 {
+	soon_ns now = soon__core_now(core);
+
 	core->has_main_ended = true;
+	core->overrun_at =
+		core->opts.grace > SOON_NEVER - now ? SOON_NEVER : now + core->opts.grace;
 	soon__scope_mark(&core->service.scope, SOON__CANCELLED, SOON_CANCEL_SHUTDOWN,
 		"the main task ended", NULL);
+}
+
+/* Says once who keeps the run from ending; they are waited for all the same. */
+static void check_overrun(soon_core *core)
+{
+	struct soon__list *head = &core->service.children;
+	unsigned count = 0;
+
+	if (soon__core_now(core) < core->overrun_at)
+		return;
+	core->overrun_at = SOON_NEVER;
+	for (struct soon__list *link = head->next; link != head; link = link->next) {
+		const soon_task *task = SOON_CONTAINER_OF(link, soon_task, sibling);
+
+		if (count++ == OVERRUNS_NAMED)
+			return;
+		soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
+			"background task '%s', spawned at %s:%d, has not ended although it was "
+			"cancelled; it is in: %s",
+			task->name, task->site->file, task->site->line,
+			task->wait && task->wait->what ? task->wait->what : "a computation");
+	}
 }
 
 static bool is_done(soon_core *core)
@@ -175,6 +203,8 @@ static int core_sleep(soon_core *core)
 	soon_ns until = soon__timers_next(&core->timers);
 	int rc;
 
+	if (core->overrun_at < until)
+		until = core->overrun_at;
 	until = idle_trim(core, until);
 	if (!soon__inbox_prepare_sleep(&core->inbox))
 		until = 0; /* something was posted meanwhile */
@@ -200,6 +230,8 @@ static int core_loop(soon_core *core)
 		if (rc < 0)
 			return rc;
 		timers_fire(core);
+		if (SOON_UNLIKELY(core->overrun_at != SOON_NEVER))
+			check_overrun(core);
 		(void)soon__inbox_drain(&core->inbox, POSTS_PER_PASS);
 	}
 	return 0;

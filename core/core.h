@@ -31,6 +31,7 @@ struct soon_core {
 	struct soon__group service;    /* soon_background's */
 	soon_opts opts;
 	soon_ns trimmed_at;
+	soon_ns overrun_at;   /* when tasks that outlast the main one are reported; or SOON_NEVER */
 	soon_core *next_free; /* in the list of cores that no run uses */
 	int main_rc;
 	bool has_main_ended;

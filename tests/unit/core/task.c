@@ -487,3 +487,15 @@ SOON_TEST_PLAIN(task, main_s_failure_beats_the_background_s)
 	cr_assert_eq(FAKE_RUN(NULL, with_service, -EPIPE), -EPIPE);
 	soon_test_reports_expected = 1;
 }
+
+/* Who outlasts the grace is named, once, and waited for. */
+SOON_TEST_PLAIN(task, background_that_does_not_end_is_reported)
+{
+	soon_opts opts = { .grace = SOON_S(10) };
+
+	service.cleanup = SOON_S(60);
+	cr_assert_eq(FAKE_RUN(&(struct fake_opts){ .run = &opts }, with_service, 5), 5);
+	cr_assert_eq(service.saw, -ECANCELED);
+	cr_assert_eq(soon_report_errors(), 1);
+	soon_test_reports_expected = 1;
+}
