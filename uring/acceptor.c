@@ -221,6 +221,23 @@ void soon__acceptor_retry(struct soon__io *io)
 		wake(SOON_CONTAINER_OF(first, struct acceptor, backing_off));
 }
 
+void soon__acceptors_close(struct soon__io *io, int fd)
+{
+	struct soon__list *list = &io->backing_off;
+	struct soon__list *next;
+
+	for (struct soon__list *node = list->next; node != list; node = next) {
+		struct acceptor *self = SOON_CONTAINER_OF(node, struct acceptor, backing_off);
+
+		next = node->next;
+		if (self->op.fd != fd)
+			continue;
+		soon__list_remove(node);
+		self->rc = -EBADF;
+		wake(self);
+	}
+}
+
 static int pause_before_retry(struct acceptor *self)
 {
 	int rc;

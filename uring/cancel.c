@@ -62,6 +62,7 @@ static bool end_some(struct soon__io *io, int fd)
 
 	if (io->bufs.starving_count > 0)
 		soon__receivers_close(io, fd);
+	soon__acceptors_close(io, fd);
 	soon__cancel_bucket(io, &io->started[(unsigned)fd % SOON__FD_BUCKETS], fd, &closer);
 	if (closer.pending == 0)
 		return false;

@@ -183,6 +183,9 @@ void soon__sender_ended(struct soon__op *op);
 /* Wakes one acceptor that ran out of descriptors. Called after each close. */
 void soon__acceptor_retry(struct soon__io *io);
 
+/* Ends those that pause in order to accept from `fd`, which is being closed. */
+void soon__acceptors_close(struct soon__io *io, int fd);
+
 /* Starts receivers that wait for a buffer, as many as there are buffers. */
 void soon__receivers_feed(struct soon__io *io);
 

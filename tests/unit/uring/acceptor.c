@@ -329,3 +329,36 @@ SOON_TEST(acceptor, closing_a_descriptor_lets_the_next_one_in)
 	soon_acceptor_fini(&acceptor);
 	cr_assert_eq(soon_close(listener), 0);
 }
+
+/* Its number is another listener's by the time the pause is over. */
+SOON_TEST(acceptor, closed_while_it_pauses_does_not_accept_for_another)
+{
+	struct kit_reports reports;
+	struct sockaddr_in addr, other;
+	int listener = kit_listen(8, &addr);
+	int client = kit_connect(&addr);
+	int fd = -1, again, stranger;
+	soon_acceptor acceptor;
+	void *both[] = { &acceptor, &fd };
+	struct rlimit limit;
+	SOON_GROUP(g);
+
+	kit_reports_keep(&reports);
+	limit = run_out_of_descriptors();
+	soon_acceptor_init(&acceptor, listener);
+	cr_assert_eq(soon_spawn(&g, take_and_note, both), 0);
+	while (reports.count == 0)
+		cr_assert_eq(soon_yield(), 0);
+	cr_assert_eq(soon_yield(), 0); /* it has heard of it and pauses */
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(soon_close(listener), 0);
+	again = kit_listen(8, &other);
+	cr_assert_eq(again, listener);
+	stranger = kit_connect(&other);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(fd, -EBADF);
+	soon_acceptor_fini(&acceptor);
+	cr_assert_eq(soon_close(stranger), 0);
+	cr_assert_eq(soon_close(again), 0);
+	cr_assert_eq(soon_close(client), 0);
+}
