@@ -46,13 +46,24 @@ void soon__cancel_bucket(
 		next = node->next;
 		if (op->fd != fd && fd != SOON__ANY_FD)
 			continue;
-		/* Two closes of one descriptor: the second would close somebody else's. */
+		/* Of two closes of one descriptor only the first gets here. */
 		SOON_ASSERT(op->closer == NULL);
 		op->closer = closer;
 		closer->pending++;
 		/* May end it before the return, but touches no other operation. */
 		soon__op_cancel(io, op);
 	}
+}
+
+/* Whether another soon_close() waits for operations on `fd`. */
+static bool is_being_closed(struct soon__io *io, int fd)
+{
+	struct soon__list *bucket = &io->started[(unsigned)fd % SOON__FD_BUCKETS];
+
+	for (struct soon__list *node = bucket->next; node != bucket; node = node->next)
+		if (op_at(node)->fd == fd && op_at(node)->closer != NULL)
+			return true;
+	return false;
 }
 
 /* Ends those that there are; returns whether that took a wait. */
@@ -97,6 +108,9 @@ int soon_close(int fd)
 			SOON_ASSERT(!has_ops(io, fd));
 		return close(fd) == 0 ? 0 : -errno;
 	}
+	/* A second close would close somebody else's file, later. */
+	if (is_being_closed(io, fd))
+		return -EBADF;
 	end_all(io, fd);
 	/* Through the ring: the close of a file on a network may take long. */
 	rc = (int)soon__op_call_shielded(&op, "close");

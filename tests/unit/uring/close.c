@@ -226,3 +226,24 @@ SOON_TEST(close, operation_begun_during_the_close_is_ended_too)
 	cr_assert_eq(both.second, -EBADF);
 	cr_assert_eq(soon_close(fds[1]), 0);
 }
+
+static int close_too(int fd)
+{
+	cr_assert_eq(soon_close(fd), -EBADF);
+	return 0;
+}
+
+SOON_TEST(close, second_close_meanwhile_is_refused)
+{
+	int fds[2];
+	SOON_GROUP(g);
+
+	kit_pair(fds);
+	(void)kit_fill(fds[0]);
+	cr_assert_eq(soon_spawn(&g, write_full_pipe, fds[0]), 0);
+	kit_settle();
+	cr_assert_eq(soon_spawn(&g, close_too, fds[0]), 0);
+	cr_assert_eq(soon_close(fds[0]), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(soon_close(fds[1]), 0);
+}

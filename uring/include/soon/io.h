@@ -121,7 +121,8 @@ SOON_API SOON_NODISCARD int soon_poll_fd(int fd, unsigned events) SOON_SUSPENDS;
  * close(2) would leave those operations running.
  * Affinity: core, in a task; elsewhere on a core's thread it closes without waiting, and aborts if
  * an operation is in flight. Suspends: may. Cancel: not a cancellation point.
- * Returns: 0. Errors: -EBADF not a descriptor; others of close(2), after which it is closed too.
+ * Returns: 0. Errors: -EBADF not a descriptor, or another task is closing it; others of close(2),
+ * after which it is closed too.
  */
 SOON_API int soon_close(int fd) SOON_SUSPENDS;
 
