@@ -77,6 +77,18 @@ static int fail(struct soon__http_body *body, int rc)
 	return rc;
 }
 
+/* How long the client may have kept us waiting in all. A body can have more bytes than 2^64 ns. */
+static soon_ns wait_allowed(const struct soon__http_body *body, const soon_http_timeouts *timeouts)
+{
+	uint64_t seconds = body->received / timeouts->body_rate;
+	uint64_t part = body->received % timeouts->body_rate;
+
+	if (seconds >= (uint64_t)((SOON_NEVER - timeouts->body_grace) / SOON_S(1)))
+		return SOON_NEVER;
+	return timeouts->body_grace + SOON_S((soon_ns)seconds) +
+		(soon_ns)((double)part / (double)timeouts->body_rate * 1e9);
+}
+
 /* Waits until there is a byte, within what the minimum rate leaves. */
 static int wait_byte(struct soon__http_exchange *x, soon_slice *ret_slice)
 {
@@ -94,8 +106,9 @@ static int wait_byte(struct soon__http_exchange *x, soon_slice *ret_slice)
 		return 0;
 
 	start = soon_now();
-	allowed = timeouts->body_grace - body->waited +
-		(soon_ns)(body->received * UINT64_C(1000000000) / timeouts->body_rate);
+	allowed = wait_allowed(body, timeouts);
+	if (allowed != SOON_NEVER)
+		allowed -= body->waited;
 	n = soon_within(allowed, soon_stream_peek(x->stream, 1, ret_slice));
 	body->waited += soon_now() - start;
 	if (n == 0)

@@ -48,7 +48,19 @@ static int sleeps(soon_http_request *req, soon_http_response *res)
 	return soon_sleep_until(SOON_NEVER);
 }
 
+/* As if so much of the body had come already that its bytes times 10^9 are beyond 64 bits. */
+static int goes_on(soon_http_request *req, soon_http_response *res)
+{
+	char c;
+	ssize_t n;
+
+	req->body.received = body_bytes;
+	n = soon_http_body_read(req, &c, 1);
+	return n < 0 ? (int)n : soon_http_respond(res, 200, NULL, &c, 1);
+}
+
 static const soon_http_route routes[] = {
+	{ .method = "POST", .pattern = "/goes-on", .handler = goes_on, .body_bytes_max = SIZE_MAX },
 	{ .method = "GET", .pattern = "/ok", .handler = ok },
 	{ .method = "POST", .pattern = "/a b", .handler = hungry },
 	{ .method = "GET", .pattern = "/fails", .handler = fails },
@@ -278,6 +290,49 @@ NET_TEST(http_conn, refuses_wrong_options)
 	tried = server;
 	tried.limits.request_line_bytes = (size_t)1 << 40;
 	check_refused(&tried);
+}
+
+struct upload {
+	soon_stream *stream;
+	const soon_http_server *server;
+};
+
+static int serve_upload(struct upload *upload)
+{
+	return soon_http_serve_stream(upload->stream, upload->server);
+}
+
+/* What came in time is to a client's credit, however much it is. */
+static void check_rate(uint64_t received, size_t rate)
+{
+	static const char head[] = "POST /goes-on HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n";
+	soon_http_server tried = server;
+	struct upload upload = { .server = &tried };
+	int peer;
+
+	upload.stream = raw_pair(&peer, NULL);
+	tried.timeouts.body_grace = SOON_US(1);
+	tried.timeouts.body_rate = rate;
+	body_bytes = received;
+	SOON_GROUP(g, .name = "upload");
+	cr_assert_eq(soon_spawn(&g, serve_upload, &upload), 0);
+	put(peer, head);
+	cr_assert_eq(soon_sleep(SOON_MS(20)), 0);
+	put(peer, "x");
+	cr_assert_eq(shutdown(peer, SHUT_WR), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_expect_eq(soon_stream_close(upload.stream), 0);
+	(void)read_answer(peer);
+	cr_expect_eq(count_of("HTTP/1.1 200 OK\r\n"), 1, "after %ju bytes", (uintmax_t)received);
+	cr_assert_eq(close(peer), 0);
+}
+
+NET_TEST(http_conn, a_very_large_body_keeps_its_credit)
+{
+	check_rate(UINT64_C(18446744074), 1024);
+	check_rate(UINT64_C(18446744074), 1);
+	check_rate(UINT64_MAX - 1, 1);
+	check_rate(UINT64_MAX - 1, 1024);
 }
 
 /* Limits beyond what the stream gathers end in an answer, not in a wait. */
