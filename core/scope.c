@@ -179,6 +179,13 @@ void soon__scope_push(struct soon__scope *scope, soon_ns deadline, const soon_si
 		soon__task_timer_arm(task, deadline);
 }
 
+/* Back where nothing is cancelled: what failed inside was not ignored out here. */
+static SOON_COLD __attribute__((noinline)) void left_cancelled(soon_task *task)
+{
+	if (!soon__task_is_cancelled(task))
+		task->ignored_count = 0;
+}
+
 void soon__scope_pop(struct soon__scope *scope, const char *func)
 {
 	soon_task *task = task_or_die(func);
@@ -194,10 +201,8 @@ void soon__scope_pop(struct soon__scope *scope, const char *func)
 			task->scope->site ? task->scope->site->line : 0);
 	task->scope = scope->parent;
 	scope->is_open = false;
-
-	/* Back where nothing is cancelled: what failed in here was not ignored out there. */
-	if (SOON_UNLIKELY(scope->own) && !soon__task_is_cancelled(task))
-		task->ignored_count = 0;
+	if (SOON_UNLIKELY(scope->own))
+		left_cancelled(task);
 }
 
 static soon_ns deadline_after(soon_task *task, soon_ns timeout)
