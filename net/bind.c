@@ -118,21 +118,25 @@ static int stale_remove(const soon_addr *addr)
 	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* Tries once. A bound unix socket gets its permissions before anybody can connect to it. */
-static int bind_once(int fd, const soon_addr *addr, const soon_listen_opts *opts)
+static int bind_once(int fd, const soon_addr *addr)
 {
-	const char *path = unix_path(addr);
 	int rc;
 
-	if (bind(fd, (const struct sockaddr *)&addr->storage, addr->len) < 0) {
-		if (errno != EADDRINUSE)
-			return -errno;
-		rc = stale_remove(addr);
-		if (rc < 0)
-			return rc;
-		if (bind(fd, (const struct sockaddr *)&addr->storage, addr->len) < 0)
-			return -errno;
-	}
+	if (bind(fd, (const struct sockaddr *)&addr->storage, addr->len) == 0)
+		return 0;
+	if (errno != EADDRINUSE)
+		return -errno;
+	rc = stale_remove(addr);
+	if (rc < 0)
+		return rc;
+	return bind(fd, (const struct sockaddr *)&addr->storage, addr->len) < 0 ? -errno : 0;
+}
+
+/* A bound unix socket gets its permissions before anybody can connect to it. */
+static int listen_once(int fd, const soon_addr *addr, const soon_listen_opts *opts)
+{
+	const char *path = unix_path(addr);
+
 	if (path != NULL && opts->unix_mode != 0 && chmod(path, (mode_t)opts->unix_mode) < 0)
 		return -errno;
 	if (listen(fd, opts->backlog_count > 0 ? opts->backlog_count : BACKLOG_COUNT) < 0)
@@ -140,12 +144,21 @@ static int bind_once(int fd, const soon_addr *addr, const soon_listen_opts *opts
 	return 0;
 }
 
+/*
+ * With SO_REUSEADDR two programs that start at once can both bind a port, and only the first to
+ * listen gets it: a port is found taken at either step, and a socket can be bound only once.
+ */
 static int bind_with_patience(int fd, const soon_addr *addr, const soon_listen_opts *opts)
 {
+	bool is_bound = false;
+
 	for (int left = BUSY_RETRIES;; left--) {
-		int rc = bind_once(fd, addr, opts);
+		int rc = is_bound ? 0 : bind_once(fd, addr);
 		int slept;
 
+		is_bound = rc == 0;
+		if (rc == 0)
+			rc = listen_once(fd, addr, opts);
 		if (rc != -EADDRINUSE || left == 0)
 			return rc;
 		slept = soon_sleep(BUSY_RETRY);

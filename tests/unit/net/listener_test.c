@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* Keeps the last report that was filed. */
 static char last_report[1024];
@@ -138,6 +140,35 @@ static int listen_in_vain(const char *where)
 	soon_listener *l;
 
 	return soon_listen(where, NULL, &l);
+}
+
+static unsigned listens_refused; /* how many calls of listen() are still to fail */
+
+/* Stands in for the C library's: a port can be taken between bind() and listen(). */
+int listen(int fd, int backlog_count)
+{
+	if (listens_refused > 0) {
+		listens_refused--;
+		errno = EADDRINUSE;
+		return -1;
+	}
+	return (int)syscall(SYS_listen, fd, backlog_count);
+}
+
+NET_TEST(listener, a_port_taken_after_the_bind_is_a_taken_port)
+{
+	soon_listener *listener = NULL;
+
+	soon_on_report(report_keep, NULL);
+	listens_refused = 2;
+	cr_expect_eq(soon_listen("127.0.0.1:0", NULL, &listener), 0, "it became free again");
+	cr_expect_eq(listens_refused, 0);
+	soon_listener_close(listener);
+	listens_refused = 1000;
+	cr_expect_eq(soon_listen("127.0.0.1:0", NULL, &listener), -EADDRINUSE);
+	report_has("ss -ltnp");
+	cr_expect_gt(listens_refused, 0);
+	listens_refused = 0;
 }
 
 NET_TEST(listener, the_failure_of_the_task_has_the_message)
