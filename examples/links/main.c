@@ -231,11 +231,9 @@ static int app(struct options *options)
 		rc = listen_somewhere(options->port, &server.listener);
 	if (rc == 0)
 		rc = soon_spawn(&g, soon_http_serve, &server);
-	if (rc == 0 && (rc = soon_signal_wait(SIGTERM, SIGINT, 0)) > 0) {
+	if (rc == 0 && (rc = soon_signal_wait(SIGTERM, SIGINT, 0)) > 0)
 		soon_group_drain(&g, SOON_S(10)); /* idle connections end now, busy ones finish */
-		rc = 0;
-	}
-	rc = (int)soon_group_close(&g, rc);
+	rc = (int)soon_group_close(&g, rc < 0 ? rc : 0);
 	soon_listener_close(server.listener);
 	(void)!soon_offload(sqlite3_close, options->store.db);
 	return rc;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * SQLite's own lock keeps the threads apart. WAL with synchronous=FULL: when a statement has
- * returned, its change survives a power cut. So a link that a client was told about is there.
+ * One statement at a time, from its start to its end: of several on one connection, SQLite commits
+ * none before all are done. WAL with synchronous=FULL: what is committed survives a power cut. So
+ * a link that a client was told about is there.
  */
 #include "store.h"
 
@@ -29,23 +30,24 @@ int store_open(struct store *store)
 
 int store_query(struct query *query)
 {
-	sqlite3_stmt *statement;
-	int step;
+	sqlite3_mutex *lock = sqlite3_db_mutex(query->store->db);
+	sqlite3_stmt *statement = NULL; /* and stays so if the text is wrong, which step tells */
+	int rc;
 
 	query->rows = json_array();
-	if (sqlite3_prepare_v2(query->store->db, query->sql, -1, &statement, NULL) != SQLITE_OK)
-		return failed(query->store, query->sql);
-	if (query->code)
-		(void)sqlite3_bind_text(statement, 1, query->code, -1, SQLITE_STATIC);
-	if (query->url)
-		(void)sqlite3_bind_text(statement, 2, query->url, -1, SQLITE_STATIC);
-	while ((step = sqlite3_step(statement)) == SQLITE_ROW)
+	sqlite3_mutex_enter(lock);
+	(void)sqlite3_prepare_v2(query->store->db, query->sql, -1, &statement, NULL);
+	(void)sqlite3_bind_text(statement, 1, query->code, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(statement, 2, query->url, -1, SQLITE_STATIC);
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
 		(void)json_array_append_new(query->rows,
 			json_pack("{s:s, s:s, s:I}", "code", sqlite3_column_text(statement, 0),
 				"url", sqlite3_column_text(statement, 1), "clicks",
 				(json_int_t)sqlite3_column_int64(statement, 2)));
 	(void)sqlite3_finalize(statement);
-	return step == SQLITE_DONE ? 0 : failed(query->store, query->sql);
+	rc = rc == SQLITE_DONE ? 0 : failed(query->store, query->sql);
+	sqlite3_mutex_leave(lock);
+	return rc;
 }
 
 /* http or https, a host, and nothing that could end a header line. */

@@ -22,7 +22,7 @@ struct store {
 struct query {
 	struct store *store;
 	const char *sql;
-	const char *code, *url; /* ?1 and ?2 of the statement, if it has them */
+	const char *code, *url; /* ?1 and ?2 of the statement, NULL without */
 	json_t *rows;
 	soon_slice json; /* for store_create, where the URL is not known: {"url": "https://..."} */
 };
