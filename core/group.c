@@ -88,7 +88,7 @@ void soon__group_child_ended(struct soon__group *group, soon_task *task, int rc)
 	if (task->has_handle)
 		soon__list_push_tail(&group->kept, &task->sibling);
 	if (rc < 0) {
-		const char *message = task->detail;
+		const char *message = soon__task_message(task, rc);
 
 		/* Being cancelled is no failure; a -ECANCELED that nobody asked for is one. */
 		if (rc != -ECANCELED || group->scope.state == 0) {
@@ -126,7 +126,7 @@ static void body_ended(struct soon__group *group, ssize_t rc)
 
 	if (rc >= 0 || rc == -ECANCELED)
 		return;
-	record_failure(group, task, group->scope.site, (int)rc, task->detail);
+	record_failure(group, task, group->scope.site, (int)rc, soon__task_message(task, (int)rc));
 	fail_fast(group, group->scope.site);
 }
 

@@ -372,8 +372,10 @@ int soon_fail(int rc, const char *fmt, ...)
 	va_end(args);
 	if (!task->detail)
 		task->detail = soon_malloc(DETAIL_BYTES);
-	if (task->detail)
+	if (task->detail) {
 		memcpy(task->detail, text, sizeof text);
+		task->detail_rc = rc;
+	}
 	return rc;
 }
 

@@ -106,7 +106,8 @@ struct soon_task {
 	struct soon__timer timer; /* one for all deadlines and the sleep of the task */
 	char *stack_low;
 	uint32_t stack_index;
-	int rc; /* once ended */
+	int rc;        /* once ended */
+	int detail_rc; /* the failure that `detail` is about */
 	struct soon__san san;
 };
 
@@ -118,6 +119,12 @@ static inline struct soon__scope *soon__scope_of(soon_scope *scope)
 static inline struct soon__group *soon__group_of(soon_group *group)
 {
 	return (struct soon__group *)group;
+}
+
+/* What soon_fail() noted about this failure; what it noted about another one is of no use here. */
+static inline const char *soon__task_message(const soon_task *task, int rc)
+{
+	return task->detail && task->detail_rc == rc ? task->detail : NULL;
 }
 
 static inline bool soon__task_is_cancelled(const soon_task *task)

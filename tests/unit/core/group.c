@@ -317,6 +317,24 @@ FAKE_TEST(group, long_message_and_name_are_cut)
 	cr_assert_eq(strlen(failure.task), sizeof failure.task - 1);
 }
 
+static int fail_after_another(void *unused)
+{
+	(void)unused;
+	(void)!soon_fail(-ENOENT, "handled long ago");
+	return -EIO;
+}
+
+FAKE_TEST(group, message_of_a_handled_failure_is_not_given_to_a_later_one)
+{
+	soon_failure failure;
+	SOON_GROUP(g);
+
+	cr_assert_eq(soon_spawn(&g, fail_after_another, NULL), 0);
+	cr_assert_eq(soon_group_close(&g, 0), -EIO);
+	cr_assert_eq(soon_group_failures(&g, &failure, 1), 1);
+	cr_assert_eq(failure.message[0], '\0');
+}
+
 /* A -ECANCELED that nobody asked for is a failure, not a silent end. */
 FAKE_TEST(group, stray_ecanceled_of_a_task_is_a_failure)
 {
