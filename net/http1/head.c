@@ -75,13 +75,10 @@ static int line_end(struct soon__http_head *head)
 	size_t method_len = strlen(method);
 	const char *at = head->base + head->target.off + head->target.len;
 
-	if (head->parser.method == HTTP_PRI || head->parser.method == HTTP_CONNECT)
-		return refuse(head, head->parser.method == HTTP_PRI ? 505 : 501);
-	if (method_len == 0)
-		return refuse(head, 501);
-	if (head->target.off != method_len + 1 || head->target.len == 0)
+	if (head->target.len == 0 || (method_len > 0 && head->target.off != method_len + 1))
 		return refuse(head, 400);
-	if (memcmp(head->base, method, method_len) != 0 || head->base[method_len] != ' ')
+	if (method_len > 0 &&
+		(memcmp(head->base, method, method_len) != 0 || head->base[method_len] != ' '))
 		return refuse(head, 400);
 	if (head->target.off + head->target.len + VERSION_BYTES > head->fed ||
 		memcmp(at, " HTTP/", 6) != 0 || at[7] != '.')
@@ -90,6 +87,11 @@ static int line_end(struct soon__http_head *head)
 		return refuse(head, 505);
 	if (memcmp(at + 9, "\r\n", 2) != 0)
 		return refuse(head, 400);
+	/* Only now: whether a wrong line is noticed here first depends on where it was cut. */
+	if (head->parser.method == HTTP_PRI || head->parser.method == HTTP_CONNECT)
+		return refuse(head, head->parser.method == HTTP_PRI ? 505 : 501);
+	if (method_len == 0)
+		return refuse(head, 501);
 
 	head->method = head->parser.method;
 	head->minor = (uint8_t)(at[8] - '0');
