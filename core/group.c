@@ -49,7 +49,8 @@ void soon__group_open(soon_group *group, const soon_group_opts *opts, const soon
 			site->file, site->line);
 	soon__scope_init(&g->scope, task, task->scope);
 	soon__group_init(g, opts, task->core, site->what);
-	soon__scope_push(&g->scope, SOON_NEVER, site);
+	g->scope.site = site; /* what soon__scope_push does where there is no deadline */
+	task->scope = &g->scope;
 }
 
 /* Keeps the first failures with all that is known of them, and counts the rest. */
