@@ -137,11 +137,8 @@ static void timers_fire(soon_core *core)
 /* The main task has ended: from here on only what it left in the background is waited for. */
 static void main_ended(soon_core *core)
 {
-	soon_ns now = soon__core_now(core);
-
 	core->has_main_ended = true;
-	core->overrun_at =
-		core->opts.grace > SOON_NEVER - now ? SOON_NEVER : now + core->opts.grace;
+	core->overrun_at = soon__core_deadline(core, core->opts.grace);
 	soon__scope_mark(&core->service.scope, SOON__CANCELLED, SOON_CANCEL_SHUTDOWN,
 		"the main task ended", NULL);
 }

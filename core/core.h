@@ -63,4 +63,15 @@ static inline soon_ns soon__core_now(soon_core *core)
 	return soon__clock_now(&core->clock);
 }
 
+/* The point in time that is `timeout` away; SOON_NEVER for that and for what is beyond it. */
+static inline soon_ns soon__core_deadline(soon_core *core, soon_ns timeout)
+{
+	soon_ns now;
+
+	if (timeout == SOON_NEVER)
+		return SOON_NEVER;
+	now = soon__core_now(core);
+	return timeout > SOON_NEVER - now ? SOON_NEVER : now + timeout;
+}
+
 #endif

@@ -287,13 +287,12 @@ void soon__group_cancel(soon_group *group, const char *why, const soon_site *sit
 void soon_group_drain(soon_group *group, soon_ns grace)
 {
 	struct soon__group *g = soon__group_of(group);
-	soon_ns now, end;
+	soon_ns end;
 
 	if (!g->scope.is_open)
 		return;
 	SOON_ASSERT(g->scope.task);
-	now = soon__core_now(g->core);
-	end = grace > SOON_NEVER - now ? SOON_NEVER : now + grace;
+	end = soon__core_deadline(g->core, grace);
 	soon__scope_mark(&g->scope, SOON__DRAINING, SOON_CANCEL_DRAIN, "drain", NULL);
 	if (end >= g->scope.deadline)
 		return;

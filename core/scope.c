@@ -205,21 +205,12 @@ void soon__scope_pop(struct soon__scope *scope, const char *func)
 		left_cancelled(task);
 }
 
-static soon_ns deadline_after(soon_task *task, soon_ns timeout)
-{
-	soon_ns now;
-
-	if (timeout == SOON_NEVER)
-		return SOON_NEVER;
-	now = soon__core_now(task->core);
-	return timeout > SOON_NEVER - now ? SOON_NEVER : now + timeout;
-}
-
 void soon__scope_open(soon_scope *scope, const soon_scope_opts *opts, const soon_site *site)
 {
 	struct soon__scope *s = soon__scope_of(scope);
 	soon_task *task = task_or_die("SOON_SCOPE");
-	soon_ns deadline = opts->timeout ? deadline_after(task, opts->timeout) : SOON_NEVER;
+	soon_ns deadline =
+		opts->timeout ? soon__core_deadline(task->core, opts->timeout) : SOON_NEVER;
 
 	if (opts->deadline && opts->deadline < deadline)
 		deadline = opts->deadline;
@@ -241,7 +232,7 @@ void soon__within_open(soon_scope *scope, soon_ns timeout)
 	soon_task *task = task_or_die("soon_within");
 
 	soon__scope_init(s, task, task->scope);
-	soon__scope_push(s, deadline_after(task, timeout), NULL);
+	soon__scope_push(s, soon__core_deadline(task->core, timeout), NULL);
 }
 
 void soon__shield_open(soon_scope *scope, soon_ns timeout)
@@ -252,7 +243,7 @@ void soon__shield_open(soon_scope *scope, soon_ns timeout)
 	soon__scope_init(s, task, task->scope);
 	s->is_shielded = true;
 	s->state = 0;
-	soon__scope_push(s, deadline_after(task, timeout), NULL);
+	soon__scope_push(s, soon__core_deadline(task->core, timeout), NULL);
 }
 
 ssize_t soon_scope_close(soon_scope *scope, ssize_t rc)
@@ -349,11 +340,6 @@ bool soon_cancelled(void)
 	const soon_task *task = soon__task_self();
 
 	return task && soon__task_is_cancelled(task);
-}
-
-bool soon__is_cancelled(void)
-{
-	return soon_cancelled();
 }
 
 soon_cancel_why soon_cancel_reason(void)

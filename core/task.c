@@ -300,15 +300,11 @@ int soon_sleep_until(soon_ns deadline)
 
 int soon_sleep(soon_ns timeout)
 {
-	soon_core *core = soon__core;
-	soon_ns now;
-
-	if (SOON_UNLIKELY(!core))
+	if (SOON_UNLIKELY(!soon__core))
 		return not_in_task("sleep");
 	if (timeout <= 0)
 		return soon_yield();
-	now = soon__core_now(core);
-	return soon_sleep_until(timeout > SOON_NEVER - now ? SOON_NEVER : now + timeout);
+	return soon_sleep_until(soon__core_deadline(soon__core, timeout));
 }
 
 static enum soon__abort join_abort(struct soon__wait *wait)

@@ -55,7 +55,4 @@ int soon__checkpoint(const char *what);
  */
 int soon__checkpoint_inline(const char *what);
 
-/* Returns whether the running task's effective scope is cancelled; false outside a task. */
-bool soon__is_cancelled(void);
-
 #endif
