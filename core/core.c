@@ -9,6 +9,7 @@
 #include "overflow.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,9 @@ _Thread_local soon_core *soon__core __attribute__((tls_model("initial-exec")));
 static pthread_mutex_t free_cores_lock = PTHREAD_MUTEX_INITIALIZER;
 static soon_core *free_cores;
 
+/* Runs that this process has begun. */
+static atomic_uint_least64_t runs;
+
 /*
  * The child of a fork inside a task has the task's stack, but neither the ring nor the threads:
  * for it there is no core. It may call exec or _exit; every suspending call gives -EPERM.
@@ -43,7 +47,14 @@ static void watch_forks(void)
 
 soon_core *soon_core_self(void)
 {
+	if (soon__core)
+		soon__core->is_shared = true;
 	return soon__core;
+}
+
+bool soon_on_core(void)
+{
+	return soon__core != NULL;
 }
 
 struct soon__poller *soon__poller_or_null(void)
@@ -117,6 +128,9 @@ static int core_open(soon_core *core, const struct soon__seams *seams, const soo
 	soon__sched_init(core, seams ? seams->sched_seed : 0);
 	soon__stacks_init(&core->stacks, core->opts.tasks_max);
 	core->offload = NULL;
+	core->run_id = atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed) + 1;
+	core->external_count = 0;
+	core->is_shared = false;
 	core->has_main_ended = false;
 	core->trimmed_at = 0;
 	core->overrun_at = SOON_NEVER;

@@ -331,7 +331,7 @@ int soon__offload(soon__fn fn, uint64_t arg, const soon_site *site)
 {
 	struct job job = {
 		.done = { .fn = job_done },
-		.wait = { .abort = job_abort, .what = "offload" },
+		.wait = { .abort = job_abort, .what = "offload", .is_external = true },
 		.site = site,
 		.fn = fn,
 		.arg = arg,
@@ -341,7 +341,7 @@ int soon__offload(soon__fn fn, uint64_t arg, const soon_site *site)
 
 	if (rc < 0)
 		return rc;
-	core = soon_core_self();
+	core = soon__core;
 	if (core->offload == NULL) {
 		core->offload = pool_create(core);
 		if (core->offload == NULL)

@@ -108,6 +108,18 @@ static void push_children(struct soon__scope *scope, soon_task **work)
 	}
 }
 
+/* A generator's scopes hang under those of the task that is advancing it. */
+static void push_advanced(const soon_task *task, soon_task **work)
+{
+	soon_task *advanced = task->advanced;
+	struct soon__scope *base = &advanced->group->scope;
+
+	SOON_ASSERT(base->parent == task->scope);
+	base->state |= task->scope->state;
+	advanced->work = *work;
+	*work = advanced;
+}
+
 /*
  * Carries `from`'s state down the chain of one task, to the scopes strictly inside `from`, and
  * interrupts the task if its innermost one is reached.
@@ -125,7 +137,11 @@ static void spread_in_task(soon_task *task, const struct soon__scope *from, soon
 		s->state |= from->state;
 		push_children(s, work);
 	}
-	if (reached == task->scope && soon__task_is_cancelled(task))
+	if (reached != task->scope)
+		return;
+	if (task->advanced)
+		push_advanced(task, work);
+	if (soon__task_is_cancelled(task))
 		task_interrupt(task);
 }
 

@@ -92,6 +92,10 @@ static void record_init(soon_task *task, soon_core *core, const struct soon__sta
 	task->ignored_count = 0;
 	task->name = NULL;
 	task->detail = NULL;
+	task->advanced = NULL;
+	task->gens = NULL;
+	task->locals = NULL;
+	task->born_at = core->clock.now;
 	task->timer.place = SOON__TIMER_IDLE;
 	soon__list_init(&task->joiners);
 	if (!opts)
@@ -176,7 +180,9 @@ ssize_t soon__park(struct soon__wait *wait)
 	}
 	task->wait = wait;
 	task->state = SOON__TASK_PARKED;
+	core->external_count += wait->is_external;
 	soon__sched_switch(core);
+	core->external_count -= wait->is_external;
 	SOON_ASSERT(wait->is_unparked);
 	SOON_ASSERT(!task->wait);
 	return wait->rc;

@@ -103,6 +103,10 @@ struct soon_task {
 	char *detail;           /* of soon_fail, allocated; NULL for none */
 	struct soon_task *work; /* link of the work list that spreads a cancel */
 	struct soon__list joiners;
+	soon_task *advanced;         /* the generator's task this one waits for in soon_next */
+	struct soon_gen *gens;       /* generators it opened and has not closed, newest first */
+	struct soon__locals *locals; /* task-locals; NULL for none */
+	soon_ns born_at;             /* the core's last reading of the clock at the spawn */
 	struct soon__timer timer; /* one for all deadlines and the sleep of the task */
 	char *stack_low;
 	uint32_t stack_index;

@@ -29,7 +29,7 @@ int soon_listen(const char *where, const soon_listen_opts *opts, soon_listener *
 
 	SOON_ASSERT(where != NULL);
 	SOON_ASSERT(ret_listener != NULL);
-	if (soon_core_self() == NULL)
+	if (!soon_on_core())
 		return -EPERM;
 	l = soon_zalloc(sizeof *l);
 	if (l == NULL)

@@ -55,7 +55,7 @@ int soon_stream_adopt(int fd, const soon_stream_opts *opts, soon_stream **ret_st
 	int flags;
 
 	SOON_ASSERT(ret_stream != NULL);
-	if (soon_core_self() == NULL)
+	if (!soon_on_core())
 		return -EPERM;
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0)

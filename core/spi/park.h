@@ -10,6 +10,10 @@
  *                        result (completion wins) or -ECANCELED. The frame stays until then.
  * A wait without `abort` is not a cancellation point.
  *
+ * Whoever parks on what another thread will end says so (`is_external`); all other waits end by
+ * what the core can see: a task, a timer, an operation. So a core that has nothing of these left
+ * can prove that its tasks wait for each other.
+ *
  * A suspending call starts with soon__checkpoint(): it fails at once, with a turn for others, if
  * the scope is cancelled, so nothing is begun that would have to be undone.
  */
@@ -27,10 +31,14 @@ enum soon__abort {
 struct soon__wait {
 	enum soon__abort (*abort)(struct soon__wait *wait); /* NULL: cannot be cancelled */
 	const char *what;                                   /* for dumps: "read", "sleep" */
-	soon_task *task;                                    /* set by park; NULL before and after */
-	ssize_t rc;                                         /* of the unpark */
-	bool is_aborted;                                    /* abort was called */
-	bool is_unparked;                                   /* unpark came, maybe before the park */
+
+	/* Names the task that has to act before this wait can end; NULL: nobody in particular. */
+	const soon_task *(*holder)(const struct soon__wait *wait);
+	soon_task *task;  /* set by park; NULL before and after */
+	ssize_t rc;       /* of the unpark */
+	bool is_external; /* another thread may end it: an idle core with it is not deadlocked */
+	bool is_aborted;  /* abort was called */
+	bool is_unparked; /* unpark came, maybe before the park */
 };
 
 /*

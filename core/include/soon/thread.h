@@ -34,10 +34,15 @@ struct soon_callback {
 };
 
 /*
- * Returns the core of the calling thread, NULL on a thread that runs none.
+ * Returns the core of the calling thread, NULL on a thread that runs none. Whoever has it may post
+ * to it, so from then on the run cannot prove that its tasks are deadlocked; soon_on_core() only
+ * asks.
  * Affinity: any. Suspends: never. Ownership: returns borrowed.
  */
 SOON_API soon_core *soon_core_self(void) SOON_ANY_THREAD;
+
+/* Returns whether the calling thread runs a core. Affinity: any. Suspends: never. */
+SOON_API bool soon_on_core(void) SOON_ANY_THREAD;
 
 /*
  * Hands `callback` to `core`, which runs it soon, in the order of each producer's posts. Posting
