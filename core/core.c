@@ -129,6 +129,7 @@ static int core_open(soon_core *core, const struct soon__seams *seams, const soo
 	soon__stacks_init(&core->stacks, core->opts.tasks_max);
 	core->offload = NULL;
 	core->run_id = atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed) + 1;
+	core->tasks_made = 0;
 	core->external_count = 0;
 	core->is_shared = false;
 	core->has_main_ended = false;

@@ -34,6 +34,7 @@ struct soon_core {
 	soon_ns overrun_at;   /* when tasks that outlast the main one are reported; or SOON_NEVER */
 	soon_core *next_free; /* in the list of cores that no run uses */
 	uint64_t run_id; /* of the process's runs, from 1: what outlives a run tells them apart */
+	uint64_t tasks_made;     /* the last task's id */
 	unsigned external_count; /* parked waits that another thread may end */
 	int main_rc;
 	bool has_main_ended;

@@ -50,6 +50,10 @@ static void *task_end(soon_task *task, int rc)
 			task->name, task->scope->site ? task->scope->site->file : "?",
 			task->scope->site ? task->scope->site->line : 0);
 	task->rc = rc;
+	if (SOON_UNLIKELY(task->locks_held > 0))
+		soon_report_file(SOON_REPORT_ERROR, -EOWNERDEAD,
+			"task '%s', spawned at %s:%d, ended while it held %u locks", task->name,
+			task->site->file, task->site->line, task->locks_held);
 	task->state = SOON__TASK_ENDED;
 	if (task->armed_at != SOON_NEVER)
 		soon__timer_cancel(&core->timers, &task->timer);
@@ -95,6 +99,8 @@ static void record_init(soon_task *task, soon_core *core, const struct soon__sta
 	task->advanced = NULL;
 	task->gens = NULL;
 	task->locals = NULL;
+	task->id = ++core->tasks_made;
+	task->locks_held = 0;
 	task->born_at = core->clock.now;
 	task->timer.place = SOON__TIMER_IDLE;
 	soon__list_init(&task->joiners);

@@ -107,11 +107,13 @@ struct soon_task {
 	struct soon_gen *gens;       /* generators it opened and has not closed, newest first */
 	struct soon__locals *locals; /* task-locals; NULL for none */
 	soon_ns born_at;             /* the core's last reading of the clock at the spawn */
-	struct soon__timer timer; /* one for all deadlines and the sleep of the task */
+	struct soon__timer timer;    /* one for all deadlines and the sleep of the task */
 	char *stack_low;
+	uint64_t id; /* counted from 1 in each run: tells a task from a later one in its place */
 	uint32_t stack_index;
-	int rc;        /* once ended */
-	int detail_rc; /* the failure that `detail` is about */
+	uint16_t locks_held; /* mutexes and the like, which somebody else may wait for */
+	int rc;              /* once ended */
+	int detail_rc;       /* the failure that `detail` is about */
 	struct soon__san san;
 };
 
