@@ -9,7 +9,6 @@
 #include "overflow.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,25 +23,50 @@ static const soon_ns GRACE_DEFAULT = SOON_S(30);
 
 _Thread_local soon_core *soon__core __attribute__((tls_model("initial-exec")));
 
-/* Cores that no run uses. They are never freed: see core.h. */
-static pthread_mutex_t free_cores_lock = PTHREAD_MUTEX_INITIALIZER;
+/* All cores, and those that no run uses. They are never freed: see core.h. */
+static pthread_mutex_t cores_lock = PTHREAD_MUTEX_INITIALIZER;
+static soon_core *cores;
 static soon_core *free_cores;
+static uint64_t runs; /* that this process has begun */
 
-/* Runs that this process has begun. */
-static atomic_uint_least64_t runs;
+static void lock_cores(void)
+{
+	(void)pthread_mutex_lock(&cores_lock);
+}
+
+static void unlock_cores(void)
+{
+	(void)pthread_mutex_unlock(&cores_lock);
+}
 
 /*
  * The child of a fork inside a task has the task's stack, but neither the ring nor the threads:
- * for it there is no core. It may call exec or _exit; every suspending call gives -EPERM.
+ * for it there is no core, and no run goes on. It may call exec or _exit, or begin a run; every
+ * suspending call outside that gives -EPERM.
  */
-static void forget_core(void)
+static void forget_cores(void)
 {
 	soon__core = NULL;
+	for (soon_core *core = cores; core; core = core->next_core)
+		core->live_run = 0;
+	unlock_cores();
 }
 
 static void watch_forks(void)
 {
-	(void)pthread_atfork(NULL, NULL, forget_core);
+	(void)pthread_atfork(lock_cores, unlock_cores, forget_cores);
+}
+
+bool soon__run_is_live(uint64_t run_id)
+{
+	bool is_live = false;
+
+	SOON_ASSERT(run_id > 0);
+	lock_cores();
+	for (const soon_core *core = cores; core && !is_live; core = core->next_core)
+		is_live = core->live_run == run_id;
+	unlock_cores();
+	return is_live;
 }
 
 soon_core *soon_core_self(void)
@@ -68,29 +92,44 @@ struct soon__poller *soon__poller_self(void)
 	return soon__core->poller;
 }
 
-static soon_core *core_acquire(void)
+static soon_core *core_make(void)
 {
-	soon_core *core;
+	soon_core *core = soon_zalloc(sizeof *core);
 
-	(void)pthread_mutex_lock(&free_cores_lock);
-	core = free_cores;
-	if (core)
-		free_cores = core->next_free;
-	(void)pthread_mutex_unlock(&free_cores_lock);
-	if (core)
-		return core;
-	core = soon_zalloc(sizeof *core);
 	if (core)
 		soon__inbox_init(&core->inbox);
 	return core;
 }
 
+/* Takes a free core, or makes one, and gives it the number of a new run. */
+static soon_core *core_acquire(void)
+{
+	soon_core *core;
+
+	lock_cores();
+	core = free_cores;
+	if (core) {
+		free_cores = core->next_free;
+	} else {
+		core = core_make();
+		if (core) {
+			core->next_core = cores;
+			cores = core;
+		}
+	}
+	if (core)
+		core->run_id = core->live_run = ++runs;
+	unlock_cores();
+	return core;
+}
+
 static void core_release(soon_core *core)
 {
-	(void)pthread_mutex_lock(&free_cores_lock);
+	lock_cores();
+	core->live_run = 0;
 	core->next_free = free_cores;
 	free_cores = core;
-	(void)pthread_mutex_unlock(&free_cores_lock);
+	unlock_cores();
 }
 
 static void opts_fill(soon_opts *opts, const soon_opts *given)
@@ -128,7 +167,6 @@ static int core_open(soon_core *core, const struct soon__seams *seams, const soo
 	soon__sched_init(core, seams ? seams->sched_seed : 0);
 	soon__stacks_init(&core->stacks, core->opts.tasks_max);
 	core->offload = NULL;
-	core->run_id = atomic_fetch_add_explicit(&runs, 1, memory_order_relaxed) + 1;
 	core->tasks_made = 0;
 	core->external_count = 0;
 	core->is_shared = false;

@@ -32,8 +32,10 @@ struct soon_core {
 	soon_opts opts;
 	soon_ns trimmed_at;
 	soon_ns overrun_at;   /* when tasks that outlast the main one are reported; or SOON_NEVER */
+	soon_core *next_core; /* in the list of all cores */
 	soon_core *next_free; /* in the list of cores that no run uses */
-	uint64_t run_id; /* of the process's runs, from 1: what outlives a run tells them apart */
+	uint64_t live_run; /* run_id while the run goes on, then 0; under the lock of the lists */
+	uint64_t run_id;   /* of the process's runs, from 1: what outlives a run tells them apart */
 	uint64_t tasks_made;     /* the last task's id */
 	unsigned external_count; /* parked waits that another thread may end */
 	int main_rc;
@@ -43,6 +45,9 @@ struct soon_core {
 
 /* The calling thread's core, NULL if it runs none. */
 extern _Thread_local soon_core *soon__core __attribute__((tls_model("initial-exec")));
+
+/* Whether that run goes on, on whatever thread. Affinity: any; takes a lock. */
+bool soon__run_is_live(uint64_t run_id);
 
 static inline soon_task *soon__task_self(void)
 {
