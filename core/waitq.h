@@ -84,7 +84,15 @@ static inline bool soon__waitq_is_empty(const struct soon__waitq *queue)
 	return !queue->head;
 }
 
-/* Puts a waiter, whose `wait` is set, at the end; the queue becomes this run's for good. */
+/* Makes the object this run's for good, as a wait does. It has been entered; in a task. */
+static inline void soon__waitq_claim(struct soon__waitq *queue)
+{
+	SOON_ASSERT(queue->run_id == soon__core->run_id);
+	if (!queue->site)
+		queue->site = soon__core->sched.current->site;
+}
+
+/* Puts a waiter, whose `wait` is set, at the end; the object becomes this run's for good. */
 void soon__waitq_push(struct soon__waitq *queue, struct soon__waiter *waiter);
 
 /* Takes a waiter out of its queue; nothing happens when it is in none. */

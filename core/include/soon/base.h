@@ -66,6 +66,11 @@ typedef struct soon_site {
 #define SOON__PASTE(a, b)     SOON__PASTE_NOW(a, b)
 #define SOON__UNIQUE(prefix)  SOON__PASTE(prefix, __COUNTER__)
 
+/* Initialises opaque storage of which at most the first word is not zero. */
+/* clang-format off */
+#define SOON__STORAGE(first) { { (first) } }
+/* clang-format on */
+
 /* Statement expressions give a call its own static record of where it was made. */
 #define SOON__SITE(what_text)                                                                      \
 	static const soon_site soon__site = { __FILE__, __func__, what_text, __LINE__ }

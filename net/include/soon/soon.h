@@ -19,6 +19,9 @@
 #include <soon/scope.h>
 #include <soon/group.h>
 
+/* Waiting for one another. */
+#include <soon/mutex.h>
+
 /* Other threads: posts inwards, blocking work outwards. */
 #include <soon/thread.h>
 
