@@ -159,6 +159,8 @@ static int core_open(soon_core *core, const struct soon__seams *seams, const soo
 
 	opts_fill(&core->opts, opts);
 	core->clock = (struct soon__clock){ 0 };
+	core->main_ended_hook = seams ? seams->main_ended : NULL;
+	core->hook_data = seams ? seams->data : NULL;
 	if (seams) {
 		core->clock.read = seams->clock_now;
 		core->clock.arg = seams->clock;
@@ -191,6 +193,8 @@ static void timers_fire(soon_core *core)
 static void main_ended(soon_core *core)
 {
 	core->has_main_ended = true;
+	if (core->main_ended_hook)
+		core->main_ended_hook(core->hook_data);
 	core->overrun_at = soon__core_deadline(core, core->opts.grace);
 	soon__scope_mark(&core->service.scope, SOON__CANCELLED, SOON_CANCEL_SHUTDOWN,
 		"the main task ended", NULL);

@@ -36,7 +36,9 @@ struct soon_core {
 	soon_core *next_free; /* in the list of cores that no run uses */
 	uint64_t live_run; /* run_id while the run goes on, then 0; under the lock of the lists */
 	uint64_t run_id;   /* of the process's runs, from 1: what outlives a run tells them apart */
-	uint64_t tasks_made;     /* the last task's id */
+	uint64_t tasks_made;                 /* the last task's id */
+	void (*main_ended_hook)(void *data); /* of the run's seams; may be NULL */
+	void *hook_data;
 	unsigned external_count; /* parked waits that another thread may end */
 	int main_rc;
 	bool has_main_ended;

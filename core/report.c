@@ -8,6 +8,8 @@
 #include <soon/assert.h>
 #include <soon/task.h>
 
+#include "core/spi/watch.h"
+
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,6 +21,10 @@
 /* Set before the run, so before there are threads that could read it. */
 static soon_report_fn sink;
 static void *sink_data;
+
+/* Who is shown every report before the sink; for the test kit. */
+static soon_report_fn watcher;
+static void *watcher_data;
 
 static atomic_uint_least64_t errors;
 
@@ -67,6 +73,8 @@ static void file_report(const soon_report *report)
 {
 	if (report->level == SOON_REPORT_ERROR)
 		atomic_fetch_add_explicit(&errors, 1, memory_order_relaxed);
+	if (watcher != NULL)
+		watcher(report, watcher_data);
 	if (sink == NULL || is_reporting) {
 		write_line(report);
 		return;
@@ -95,6 +103,12 @@ void soon_on_report(soon_report_fn new_sink, void *data)
 {
 	sink = new_sink;
 	sink_data = data;
+}
+
+void soon__watch_reports(soon_report_fn fn, void *data)
+{
+	watcher_data = data;
+	watcher = fn;
 }
 
 uint64_t soon_report_errors(void)

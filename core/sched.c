@@ -146,6 +146,7 @@ void soon__sched_switch(soon_core *core)
 	soon_task *self = sched->current;
 	soon_task *next = pick(core);
 
+	sched->switch_count++;
 	run_next(sched, next);
 	if (next == self)
 		return;

@@ -33,11 +33,12 @@ struct soon__sched {
 	uint32_t inline_left; /* calls the current task may still finish without parking */
 	uint32_t pass_left;   /* how many of the queue still belong to this pass */
 
-	uint32_t live_count;  /* tasks that have not ended */
-	uint64_t slice_ticks; /* time-stamp at the start of the slice */
-	void *loop_sp;        /* the loop's context, while a task runs */
-	soon_task *dead;      /* ended, to be freed after the switch; sanitizer builds only */
-	uint64_t seed;        /* shuffles passes when not 0 */
+	uint32_t live_count;   /* tasks that have not ended */
+	uint64_t slice_ticks;  /* time-stamp at the start of the slice */
+	uint64_t switch_count; /* times that a task gave way */
+	void *loop_sp;         /* the loop's context, while a task runs */
+	soon_task *dead;       /* ended, to be freed after the switch; sanitizer builds only */
+	uint64_t seed;         /* shuffles passes when not 0 */
 	struct soon__san loop_san;
 };
 

@@ -44,6 +44,7 @@ class Zone:
 
 
 ALL = ("core", "uring", "net")
+TESTED = (*ALL, "tests/kit")
 HELPERS = ("tests/support", "tests/kit")
 
 # Who may include whom; the first match holds.
@@ -54,19 +55,20 @@ ZONES = (
     Zone("core/", ("core",), ("core",), sibling=True),
     Zone("uring/", ("core", "uring"), ("uring",), sibling=True),
     Zone("net/", ALL, ("net",)),
-    Zone("tests/unit/core/", ALL, ("tests/unit/core", *HELPERS, "core"), sibling=True),
-    Zone("tests/unit/uring/", ALL, ("tests/unit/uring", *HELPERS, "uring"), sibling=True),
-    Zone("tests/unit/net/", ALL, ("tests/unit/net", *HELPERS, "net"), sibling=True),
+    Zone("tests/unit/core/", TESTED, ("tests/unit/core", *HELPERS, "core"), sibling=True),
+    Zone("tests/unit/uring/", TESTED, ("tests/unit/uring", *HELPERS, "uring"), sibling=True),
+    Zone("tests/unit/net/", TESTED, ("tests/unit/net", *HELPERS, "net"), sibling=True),
     Zone("tests/arch/", ("core",), (*HELPERS, "core")),
     Zone("tests/fuzz/", ALL, ("tests/fuzz", *HELPERS, "net")),
     Zone("tests/sim/", ALL, ("tests/sim", *HELPERS, "core"), sibling=True),
-    Zone("tests/kit/", ALL, ("tests/kit",), sibling=True),
-    Zone("tests/support/", ALL, ("tests/support",), sibling=True),
-    Zone("tests/", ALL, ("tests",)),
+    Zone("tests/kit/include/", TESTED),
+    Zone("tests/kit/", TESTED, ("tests/kit",), sibling=True),
+    Zone("tests/support/", TESTED, ("tests/support",), sibling=True),
+    Zone("tests/", TESTED, ("tests",)),
     # The switch and the timer wheel are measured by themselves; nothing public shows them.
     Zone("perf/micro/", ALL, ("perf", "core"), sibling=True),
     Zone("perf/", ALL, ("perf",)),
-    Zone("examples/", ALL, ("examples",)),
+    Zone("examples/", TESTED, ("examples",)),
     Zone("tools/", ALL, ("tools",)),
 )
 

@@ -32,6 +32,40 @@ void soon__io_fini(struct soon__io *io)
 	soon__bufs_fini(&io->bufs);
 }
 
+static const char *const code_names[SOON__OP_CODES] = {
+	[SOON__OP_READ] = "read",
+	[SOON__OP_READV] = "readv",
+	[SOON__OP_WRITE] = "write",
+	[SOON__OP_WRITEV] = "writev",
+	[SOON__OP_RECV] = "recv",
+	[SOON__OP_SEND] = "send",
+	[SOON__OP_SENDMSG] = "sendmsg",
+	[SOON__OP_ACCEPT] = "accept",
+	[SOON__OP_CONNECT] = "connect",
+	[SOON__OP_FSYNC] = "fsync",
+	[SOON__OP_POLL] = "poll",
+	[SOON__OP_CLOSE] = "close",
+	[SOON__OP_OPENAT] = "openat",
+	[SOON__OP_STATX] = "statx",
+	[SOON__OP_UNLINKAT] = "unlinkat",
+	[SOON__OP_ACCEPT_MULTI] = "accept, of a listener",
+	[SOON__OP_RECV_MULTI] = "recv, of a stream",
+};
+
+void soon__ops_each(
+	struct soon__io *io, void (*fn)(const char *what, int fd, void *data), void *data)
+{
+	for (unsigned i = 0; i < SOON__FD_BUCKETS; i++) {
+		struct soon__list *bucket = &io->started[i];
+
+		for (struct soon__list *node = bucket->next; node != bucket; node = node->next) {
+			const struct soon__op *op = SOON_CONTAINER_OF(node, struct soon__op, by_fd);
+
+			fn(code_names[op->code], op->fd, data);
+		}
+	}
+}
+
 static void check_vector(const struct iovec *iov, size_t count)
 {
 	soon__mem_check(iov, count * sizeof(*iov));

@@ -139,6 +139,10 @@ static inline struct soon__io *soon__io_self(void)
 	return soon__poller_self()->io;
 }
 
+/* Shows what is not IDLE: what it is, and on which descriptor. */
+void soon__ops_each(
+	struct soon__io *io, void (*fn)(const char *what, int fd, void *data), void *data);
+
 /* Begins an operation whose record is filled in and IDLE. Checks the memory it refers to. */
 void soon__op_start(struct soon__io *io, struct soon__op *op);
 

@@ -407,6 +407,12 @@ static void ring_stop(struct soon__poller *poller)
 		rc = turn(ring, soon__list_is_empty(&ring->tries) ? SOON_NEVER : 0);
 }
 
+static void ring_each_inflight(
+	struct soon__poller *poller, void (*fn)(const char *what, int fd, void *data), void *data)
+{
+	soon__ops_each(&ring_of(poller)->io, fn, data);
+}
+
 static void ring_destroy(struct soon__poller *poller)
 {
 	struct soon__ring *ring = ring_of(poller);
@@ -423,16 +429,17 @@ static const struct soon__poller_ops poller_ops = {
 	.is_due = ring_is_due,
 	.wake = ring_wake,
 	.inflight = ring_inflight,
+	.each_inflight = ring_each_inflight,
 	.stop = ring_stop,
 	.destroy = ring_destroy,
 };
 
 struct soon__ring *soon__ring_self(void)
 {
-	struct soon__poller *poller = soon__poller_self();
+	struct soon__io *io = soon__io_self();
 
-	SOON_ASSERT(poller->ops == &poller_ops);
-	return ring_of(poller);
+	SOON_ASSERT(io != NULL && io->ops == &io_ops);
+	return ring_at(io);
 }
 
 /* ---- set-up ------------------------------------------------------------------------------ */

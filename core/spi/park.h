@@ -46,21 +46,21 @@ struct soon__wait {
  * are set by the caller, the rest is zero. An unpark that came between the preparation and the
  * park is not lost: park then returns its rc without suspending.
  */
-ssize_t soon__park(struct soon__wait *wait);
+SOON_API ssize_t soon__park(struct soon__wait *wait);
 
 /* Makes the parked task ready; on its core only. */
-void soon__unpark(struct soon__wait *wait, ssize_t rc);
+SOON_API void soon__unpark(struct soon__wait *wait, ssize_t rc);
 
 /*
  * The entry of every suspending call: 0; or -ECANCELED after a turn for others, when the scope is
  * cancelled; or -EPERM outside a task, with a report that names `what`.
  */
-int soon__checkpoint(const char *what);
+SOON_API int soon__checkpoint(const char *what);
 
 /*
  * As above for a call that may finish without parking: also counts towards the time slice and
  * yields when it is used up, so that a task whose calls never block cannot starve the others.
  */
-int soon__checkpoint_inline(const char *what);
+SOON_API int soon__checkpoint_inline(const char *what);
 
 #endif

@@ -36,6 +36,10 @@ struct soon__poller_ops {
 	/* How many operations the kernel (or the script) still owes an end. */
 	unsigned (*inflight)(struct soon__poller *poller);
 
+	/* Shows each of them: what it is, and on which descriptor (-1: none). NULL: cannot. */
+	void (*each_inflight)(struct soon__poller *poller,
+		void (*fn)(const char *what, int fd, void *data), void *data);
+
 	/* Cancels all operations and reaps until none is in flight. Called once, at the end. */
 	void (*stop)(struct soon__poller *poller);
 
@@ -47,7 +51,8 @@ struct soon__poller_ops {
  * Makes the poller of a core; implemented by the I/O layer. Called on the core's thread.
  * Errors: a negative errno, after a report that says what to change.
  */
-int soon__poller_open(const soon_opts *opts, soon_core *core, struct soon__poller **ret_poller);
+SOON_API int soon__poller_open(
+	const soon_opts *opts, soon_core *core, struct soon__poller **ret_poller);
 
 /* The injectable seams of a run. NULL and 0 mean the real thing. */
 struct soon__seams {
@@ -56,16 +61,23 @@ struct soon__seams {
 	soon_ns (*clock_now)(void *clock); /* replaces CLOCK_MONOTONIC */
 	void *clock;
 	uint64_t sched_seed; /* shuffles the run queue */
+
+	/*
+	 * Called on the core's thread, outside any task, when the main task has ended and before
+	 * those it left in the background are cancelled.
+	 */
+	void (*main_ended)(void *data);
+	void *data;
 };
 
 /* soon_run with seams, for the tests and the simulator. */
-int soon__run_on(const struct soon__seams *seams, const soon_opts *opts, soon__fn fn, uint64_t arg,
-	const soon_site *site);
+SOON_API int soon__run_on(const struct soon__seams *seams, const soon_opts *opts, soon__fn fn,
+	uint64_t arg, const soon_site *site);
 
 /* The poller of the calling thread's core; aborts on a thread without one. */
-struct soon__poller *soon__poller_self(void);
+SOON_API struct soon__poller *soon__poller_self(void);
 
 /* Ditto, NULL on a thread without a core. For checks that give an error rather than abort. */
-struct soon__poller *soon__poller_or_null(void);
+SOON_API struct soon__poller *soon__poller_or_null(void);
 
 #endif

@@ -14,14 +14,16 @@
 #ifndef TESTS_KIT_FAKE_POLLER_H
 #define TESTS_KIT_FAKE_POLLER_H
 
+#include <soon/fake.h>
 #include <soon/task.h>
+#include <soon/test_clock.h>
 
-/* What an operation does when it is asked to end early. */
+/* As soon_fake_cancel. */
 enum fake_cancel {
-	FAKE_CANCEL_DONE,    /* it is gone at once */
-	FAKE_CANCEL_PENDING, /* it ends at the next poll with -ECANCELED */
-	FAKE_CANCEL_LATE,    /* it ends at the next poll, but it had completed: its own result */
-	FAKE_CANCEL_IGNORED, /* it goes on to its end, as a disk does */
+	FAKE_CANCEL_DONE = SOON_FAKE_CANCEL_DONE,
+	FAKE_CANCEL_PENDING = SOON_FAKE_CANCEL_PENDING,
+	FAKE_CANCEL_LATE = SOON_FAKE_CANCEL_LATE,
+	FAKE_CANCEL_IGNORED = SOON_FAKE_CANCEL_IGNORED,
 };
 
 /* Zero means the default in every field. */
@@ -53,14 +55,24 @@ int fake_run(const struct fake_opts *opts, soon__fn fn, uint64_t arg, const soon
  */
 
 /* Parks for an operation that takes `duration` and then gives `rc`; 0 ends at the next poll. */
-ssize_t fake_op(soon_ns duration, ssize_t rc, enum fake_cancel cancel);
+static inline ssize_t fake_op(soon_ns duration, ssize_t rc, enum fake_cancel cancel)
+{
+	return soon_fake_op(duration, rc, (soon_fake_cancel)cancel);
+}
 
 /*
  * While held, time does not jump: an idle core waits for another thread's post in real time.
  * Holds nest.
  */
-void fake_hold(void);
-void fake_release(void);
+static inline void fake_hold(void)
+{
+	soon_clock_hold();
+}
+
+static inline void fake_release(void)
+{
+	soon_clock_release();
+}
 
 /* Operations that have not ended. */
 unsigned fake_inflight(void);
