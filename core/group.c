@@ -7,6 +7,7 @@
 
 #include "core.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 _Static_assert(sizeof(struct soon__group) <= sizeof(soon_group), "soon_group is too small");
@@ -50,6 +51,7 @@ void soon__group_open(soon_group *group, const soon_group_opts *opts, const soon
 	soon__scope_init(&g->scope, task, task->scope);
 	soon__group_init(g, opts, task->core, site->what);
 	g->scope.site = site; /* what soon__scope_push does where there is no deadline */
+	atomic_signal_fence(memory_order_release);
 	task->scope = &g->scope;
 }
 

@@ -10,6 +10,8 @@
 
 #include "core.h"
 
+#include <stdatomic.h>
+
 _Static_assert(sizeof(struct soon__scope) <= sizeof(soon_scope), "soon_scope is too small");
 
 static soon_task *task_or_die(const char *func)
@@ -88,6 +90,7 @@ static void task_interrupt(soon_task *task)
 	if (!wait || wait->is_aborted || !wait->abort)
 		return;
 	wait->is_aborted = true;
+	task->aborted_at = task->core->clock.now;
 	if (wait->abort(wait) == SOON__ABORT_DONE)
 		soon__unpark(wait, -ECANCELED);
 }
@@ -186,6 +189,7 @@ void soon__scope_push(struct soon__scope *scope, soon_ns deadline, const soon_si
 
 	scope->site = site;
 	scope->deadline = deadline;
+	atomic_signal_fence(memory_order_release); /* a dump may come at any time */
 	task->scope = scope;
 	if (deadline == SOON_NEVER)
 		return;

@@ -9,6 +9,7 @@
 #include "switch.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -177,6 +178,7 @@ ssize_t soon__park(struct soon__wait *wait)
 	if (SOON_UNLIKELY(soon__task_is_cancelled(task)) && wait->abort && !wait->is_aborted) {
 		/* Cancelled between the checkpoint and here: by the caller's own preparation. */
 		wait->is_aborted = true;
+		task->aborted_at = core->clock.now;
 		if (wait->abort(wait) == SOON__ABORT_DONE) {
 			wait->task = NULL;
 			return -ECANCELED;
@@ -184,6 +186,8 @@ ssize_t soon__park(struct soon__wait *wait)
 		if (wait->is_unparked)
 			return wait->rc;
 	}
+	wait->parked_at = core->clock.now;
+	atomic_signal_fence(memory_order_release); /* a dump may come at any time */
 	task->wait = wait;
 	task->state = SOON__TASK_PARKED;
 	core->external_count += wait->is_external;

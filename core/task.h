@@ -107,7 +107,8 @@ struct soon_task {
 	struct soon_gen *gens;       /* generators it opened and has not closed, newest first */
 	struct soon__locals *locals; /* task-locals; NULL for none */
 	soon_ns born_at;             /* the core's last reading of the clock at the spawn */
-	struct soon__timer timer;    /* one for all deadlines and the sleep of the task */
+	soon_ns aborted_at; /* when its wait was asked to end; undefined unless wait->is_aborted */
+	struct soon__timer timer; /* one for all deadlines and the sleep of the task */
 	char *stack_low;
 	uint64_t id; /* counted from 1 in each run: tells a task from a later one in its place */
 	uint32_t stack_index;

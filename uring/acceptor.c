@@ -208,7 +208,8 @@ static enum soon__abort abort_next(struct soon__wait *wait)
 
 static int park(struct acceptor *self, const char *what)
 {
-	self->op.wait = (struct soon__wait){ .abort = abort_next, .what = what };
+	self->op.wait =
+		(struct soon__wait){ .abort = abort_next, .what = what, .tell = soon__op_tell };
 	self->is_waited = true;
 	return (int)soon__park(&self->op.wait);
 }

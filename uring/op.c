@@ -2,6 +2,8 @@
 /* The life of an operation, whatever the back end and whoever the owner; see op.h. */
 #include "op.h"
 
+#include "core/spi/text.h"
+
 #include "cancel.h"
 #include "mem_san.h"
 
@@ -242,13 +244,25 @@ int soon__op_failure(const struct soon__op *op, bool is_asked)
 	return -EIO;
 }
 
+void soon__op_tell(const struct soon__wait *wait, struct soon__text *text)
+{
+	/* Only read: the macro has no way to say so. */
+	const struct soon__op *op =
+		(const void *)((const char *)wait - offsetof(struct soon__op, wait));
+
+	if (op->fd < 0)
+		return;
+	soon__text_str(text, " fd ");
+	soon__text_int(text, op->fd);
+}
+
 static ssize_t call(struct soon__io *io, struct soon__op *op,
 	enum soon__abort (*abort_fn)(struct soon__wait *), const char *what)
 {
 	ssize_t rc;
 
 	op->kind = SOON__OP_CALL;
-	op->wait = (struct soon__wait){ .abort = abort_fn, .what = what };
+	op->wait = (struct soon__wait){ .abort = abort_fn, .what = what, .tell = soon__op_tell };
 	soon__op_start(io, op);
 	rc = soon__park(&op->wait);
 	SOON_ASSERT(op->state == SOON__OP_IDLE);
@@ -282,7 +296,7 @@ void soon__op_finish(struct soon__io *io, struct soon__op *op, const char *what)
 	SOON_ASSERT(op->kind != SOON__OP_CALL);
 	SOON_ASSERT(op->state != SOON__OP_IDLE);
 	/* The cancel may end it at once: an unpark that comes before the park is not lost. */
-	op->wait = (struct soon__wait){ .what = what };
+	op->wait = (struct soon__wait){ .what = what, .tell = soon__op_tell };
 	soon__op_cancel(io, op);
 	(void)soon__park(&op->wait);
 	SOON_ASSERT(op->state == SOON__OP_IDLE);

@@ -170,6 +170,9 @@ ssize_t soon__op_call_shielded(struct soon__op *op, const char *what);
  */
 int soon__op_failure(const struct soon__op *op, bool is_asked);
 
+/* The `tell` of waits that lie in operations: adds the descriptor. */
+void soon__op_tell(const struct soon__wait *wait, struct soon__text *text);
+
 /*
  * For the owner of an operation that is not a CALL and not IDLE: asks for its end and waits for it,
  * without being cancelled. His `ended` has to unpark op.wait.

@@ -236,7 +236,9 @@ static enum soon__abort abort_next(struct soon__wait *wait)
 
 static int wait_for_chunk(struct receiver *self)
 {
-	self->op.wait = (struct soon__wait){ .abort = abort_next, .what = "receive" };
+	self->op.wait = (struct soon__wait){
+		.abort = abort_next, .what = "receive", .tell = soon__op_tell
+	};
 	self->is_waited = true;
 	make_progress(self);
 	return (int)soon__park(&self->op.wait);

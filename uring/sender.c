@@ -220,7 +220,9 @@ int soon_sender_wait(soon_sender *sender)
 	if (SOON_UNLIKELY(self->is_waited))
 		return -EBUSY;
 	if (self->op.state != SOON__OP_IDLE) {
-		self->op.wait = (struct soon__wait){ .abort = abort_wait, .what = "send" };
+		self->op.wait = (struct soon__wait){
+			.abort = abort_wait, .what = "send", .tell = soon__op_tell
+		};
 		self->is_waited = true;
 		soon_sender_hurry(sender);
 		rc = (int)soon__park(&self->op.wait);

@@ -23,6 +23,8 @@
 #include <soon/task.h>
 #include <soon/thread.h>
 
+struct soon__text;
+
 enum soon__abort {
 	SOON__ABORT_DONE,
 	SOON__ABORT_PENDING,
@@ -34,11 +36,15 @@ struct soon__wait {
 
 	/* Names the task that has to act before this wait can end; NULL: nobody in particular. */
 	const soon_task *(*holder)(const struct soon__wait *wait);
-	soon_task *task;  /* set by park; NULL before and after */
-	ssize_t rc;       /* of the unpark */
-	bool is_external; /* another thread may end it: an idle core with it is not deadlocked */
-	bool is_aborted;  /* abort was called */
-	bool is_unparked; /* unpark came, maybe before the park */
+
+	/* Adds what else a dump should say: " fd 7". Maybe in a signal handler. NULL: nothing. */
+	void (*tell)(const struct soon__wait *wait, struct soon__text *text);
+	soon_task *task;   /* set by park; NULL before and after */
+	ssize_t rc;        /* of the unpark */
+	soon_ns parked_at; /* set by park */
+	bool is_external;  /* another thread may end it: an idle core with it is not deadlocked */
+	bool is_aborted;   /* abort was called */
+	bool is_unparked;  /* unpark came, maybe before the park */
 };
 
 /*

@@ -33,15 +33,15 @@ extern "C" {
 #endif
 
 typedef struct soon_acceptor {
-	uint64_t soon__opaque[34];
+	uint64_t soon__opaque[36];
 } soon_acceptor;
 
 typedef struct soon_receiver {
-	uint64_t soon__opaque[24];
+	uint64_t soon__opaque[26];
 } soon_receiver;
 
 typedef struct soon_sender {
-	uint64_t soon__opaque[32];
+	uint64_t soon__opaque[34];
 } soon_sender;
 
 /*
