@@ -207,6 +207,6 @@ int soon__mutex_relock(struct soon__mutex *mutex, const char *what)
 		return refuse_dead(mutex, what);
 	if (mutex->owner)
 		return (int)wait_for(mutex, NULL);
-	take(mutex, soon__task_self());
+	take(mutex, soon__core->sched.current);
 	return 0;
 }

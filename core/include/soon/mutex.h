@@ -4,8 +4,8 @@
  *
  * Tasks of a core never run at once, so what does not suspend needs no lock. A mutex is for what
  * must stay true across a suspending call: two tasks that write to one file in turns. It is handed
- * on in the order of asking: nobody is overtaken. A condition is a mutex's waiting room: soon_cond_wait()
- * leaves the mutex and comes back with it.
+ * on in the order of asking: nobody is overtaken. A condition is a mutex's waiting room:
+ * soon_cond_wait() leaves the mutex and comes back with it.
  *
  *	static soon_mutex lock = SOON_MUTEX_INIT;
  *
