@@ -22,6 +22,9 @@
 /* Waiting for one another. */
 #include <soon/mutex.h>
 
+/* Handing items on, and waiting for one of several. */
+#include <soon/chan.h>
+
 /* Other threads: posts inwards, blocking work outwards. */
 #include <soon/thread.h>
 
