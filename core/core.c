@@ -6,7 +6,9 @@
 
 #include <soon/mem.h>
 
+#include "deadlock.h"
 #include "overflow.h"
+#include "stuck.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,7 +17,6 @@
 enum {
 	TASKS_MAX_DEFAULT = 2 * 1024 * 1024,
 	POSTS_PER_PASS = 256,
-	OVERRUNS_NAMED = 8, /* tasks that outlast the main one and are reported */
 };
 
 static const soon_ns TRIM_PERIOD = SOON_S(1);
@@ -170,12 +171,12 @@ static int core_open(soon_core *core, const struct soon__seams *seams, const soo
 	soon__stacks_init(&core->stacks, core->opts.tasks_max);
 	core->offload = NULL;
 	core->tasks_made = 0;
-	core->lot = seams ? seams->sched_seed : 0;
 	core->external_count = 0;
 	core->is_shared = false;
 	core->has_main_ended = false;
 	core->trimmed_at = 0;
-	core->overrun_at = SOON_NEVER;
+	core->deadlock_step = 0;
+	soon__list_init(&core->stuck);
 	outer_group_init(&core->root, core, "main");
 	outer_group_init(&core->service, core, "service");
 	return poller_open(&core->opts, core, &core->poller);
@@ -196,31 +197,10 @@ static void main_ended(soon_core *core)
 	core->has_main_ended = true;
 	if (core->main_ended_hook)
 		core->main_ended_hook(core->hook_data);
-	core->overrun_at = soon__core_deadline(core, core->opts.grace);
 	soon__scope_mark(&core->service.scope, SOON__CANCELLED, SOON_CANCEL_SHUTDOWN,
 		"the main task ended", NULL);
-}
-
-/* Says once who keeps the run from ending; they are waited for all the same. */
-static void check_overrun(soon_core *core)
-{
-	struct soon__list *head = &core->service.children;
-	unsigned count = 0;
-
-	if (soon__core_now(core) < core->overrun_at)
-		return;
-	core->overrun_at = SOON_NEVER;
-	for (struct soon__list *link = head->next; link != head; link = link->next) {
-		const soon_task *task = SOON_CONTAINER_OF(link, soon_task, sibling);
-
-		if (count++ == OVERRUNS_NAMED)
-			return;
-		soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
-			"background task '%s', spawned at %s:%d, has not ended although it was "
-			"cancelled; it is in: %s",
-			task->name, task->site->file, task->site->line,
-			task->wait && task->wait->what ? task->wait->what : "a computation");
-	}
+	if (core->service.live_count > 0)
+		soon__stuck_watch(&core->service);
 }
 
 static bool is_done(soon_core *core)
@@ -258,8 +238,13 @@ static int core_sleep(soon_core *core)
 	soon_ns until = soon__timers_next(&core->timers);
 	int rc;
 
-	if (core->overrun_at < until)
-		until = core->overrun_at;
+	if (SOON_UNLIKELY(until == SOON_NEVER) && soon__deadlock_is_proven(core) &&
+		!soon__inbox_is_due(&core->inbox)) {
+		soon__deadlock_break(core);
+		return 0;
+	}
+	if (soon__stuck_next(core) < until)
+		until = soon__stuck_next(core);
 	until = idle_trim(core, until);
 	if (!soon__inbox_prepare_sleep(&core->inbox))
 		until = 0; /* something was posted meanwhile */
@@ -285,8 +270,8 @@ static int core_loop(soon_core *core)
 		if (rc < 0)
 			return rc;
 		timers_fire(core);
-		if (SOON_UNLIKELY(core->overrun_at != SOON_NEVER))
-			check_overrun(core);
+		if (SOON_UNLIKELY(!soon__list_is_empty(&core->stuck)))
+			soon__stuck_check(core);
 		(void)soon__inbox_drain(&core->inbox, POSTS_PER_PASS);
 	}
 	return 0;
@@ -312,23 +297,12 @@ static void core_close(soon_core *core)
 	soon__stacks_fini(&core->stacks);
 }
 
-static void report_failures(const struct soon__group *group)
-{
-	soon_failure failures[2]; /* more would not fit the frame; the first is the cause */
-	size_t count = soon_group_failures((const soon_group *)(const void *)group, failures, 2);
-
-	if (count == 0)
-		return;
-	soon_report_file(SOON_REPORT_ERROR, failures[0].rc,
-		"background task '%s', spawned at %s:%d, failed: %s%s%s (%zu failures)",
-		failures[0].task, failures[0].site->file, failures[0].site->line,
-		strerrordesc_np(-failures[0].rc), failures[0].message[0] ? ": " : "",
-		failures[0].message, count);
-}
-
 static int run_result(const soon_core *core)
 {
-	if (core->main_rc < 0)
+	if (core->deadlock_step > 0)
+		return -EDEADLK;
+	/* A main task that was only cancelled may have been so for a background task's failure. */
+	if (core->main_rc < 0 && core->main_rc != -ECANCELED)
 		return core->main_rc;
 	return core->service.first_rc < 0 ? core->service.first_rc : core->main_rc;
 }
@@ -353,7 +327,6 @@ static int run_core(soon_core *core, soon__fn fn, uint64_t arg, const soon_site 
 		soon_die("soon_run: the poller '%s' failed for good: %s", core->poller->ops->name,
 			strerrordesc_np(-rc));
 	core->main_rc = main_task->rc;
-	report_failures(&core->service);
 	rc = run_result(core);
 	core_close(core);
 	return rc;

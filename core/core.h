@@ -31,17 +31,17 @@ struct soon_core {
 	struct soon__group service;    /* soon_background's */
 	soon_opts opts;
 	soon_ns trimmed_at;
-	soon_ns overrun_at;   /* when tasks that outlast the main one are reported; or SOON_NEVER */
-	soon_core *next_core; /* in the list of all cores */
-	soon_core *next_free; /* in the list of cores that no run uses */
+	struct soon__list stuck; /* cancelled groups that somebody waits for: see stuck.h */
+	soon_core *next_core;    /* in the list of all cores */
+	soon_core *next_free;    /* in the list of cores that no run uses */
 	uint64_t live_run; /* run_id while the run goes on, then 0; under the lock of the lists */
 	uint64_t run_id;   /* of the process's runs, from 1: what outlives a run tells them apart */
 	uint64_t tasks_made;                 /* the last task's id */
 	void (*main_ended_hook)(void *data); /* of the run's seams; may be NULL */
 	void *hook_data;
-	uint64_t lot;            /* state of the draws among ready cases of a select */
 	unsigned external_count; /* parked waits that another thread may end */
 	int main_rc;
+	uint8_t deadlock_step; /* see deadlock.c; 0: none was found */
 	bool has_main_ended;
 	bool is_shared; /* its address was given out: whoever has it may post */
 };

@@ -6,6 +6,7 @@
 #include <soon/mem.h>
 
 #include "core.h"
+#include "stuck.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -31,9 +32,43 @@ void soon__group_init(
 	group->first_rc = 0;
 	group->live_count = 0;
 	group->live_max = opts->live_max;
+	group->reserved = 0;
+	group->pins = 0;
 	group->policy = (uint8_t)opts->policy;
 	group->state = SOON__GROUP_OPEN;
+	group->has_won = false;
+	group->has_extras = false;
 	group->scope.is_group = true;
+}
+
+struct soon__group_extras *soon__group_extras(struct soon__group *group)
+{
+	struct soon__group_extras *extras = &group->extras;
+
+	if (group->has_extras)
+		return extras;
+	group->has_extras = true;
+	*extras = (struct soon__group_extras){ 0 };
+	soon__list_init(&extras->spawners);
+	soon__list_init(&extras->watches);
+	soon__list_init(&extras->stuck);
+	extras->defers_tail = &extras->defers;
+	return extras;
+}
+
+/* What cannot be meant is said at once, where it was written. */
+static void check_opts(const soon_group_opts *opts, const soon_site *site)
+{
+	if (SOON_UNLIKELY(opts->policy > SOON_FIRST_OK))
+		soon_die("SOON_GROUP: there is no policy %d (%s:%d)", (int)opts->policy, site->file,
+			site->line);
+	if (SOON_UNLIKELY(
+		    (opts->on_exit || opts->restart || opts->restarts_max || opts->restart_window ||
+			    opts->restart_backoff || opts->restart_backoff_max) &&
+		    opts->policy != SOON_SUPERVISE))
+		soon_die("SOON_GROUP: on_exit and the restart options need the policy "
+			 "SOON_SUPERVISE (%s:%d)",
+			site->file, site->line);
 }
 
 void soon__group_open(soon_group *group, const soon_group_opts *opts, const soon_site *site)
@@ -44,12 +79,13 @@ void soon__group_open(soon_group *group, const soon_group_opts *opts, const soon
 	if (SOON_UNLIKELY(!task))
 		soon_die("SOON_GROUP: must be called in a task; this thread runs none (%s:%d)",
 			site->file, site->line);
-	if (SOON_UNLIKELY(opts->policy > SOON_WAIT_ALL))
-		soon_die("SOON_GROUP: this version has the policies SOON_FAIL_FAST and "
-			 "SOON_WAIT_ALL only (%s:%d)",
-			site->file, site->line);
+	check_opts(opts, site);
 	soon__scope_init(&g->scope, task, task->scope);
 	soon__group_init(g, opts, task->core, site->what);
+	if (SOON_UNLIKELY(opts->policy == SOON_SUPERVISE))
+		soon__supervise_opts(g, opts);
+	if (SOON_UNLIKELY(opts->kind != NULL))
+		soon__group_extras(g)->kind = opts->kind;
 	g->scope.site = site; /* what soon__scope_push does where there is no deadline */
 	atomic_signal_fence(memory_order_release);
 	task->scope = &g->scope;
@@ -77,47 +113,122 @@ static void record_failure(struct soon__group *group, const soon_task *task, con
 		(void)strncat(failure->message, message, sizeof failure->message - 1);
 }
 
-static void fail_fast(struct soon__group *group, const soon_site *site)
+static void cancel_siblings(struct soon__group *group, const char *why, const soon_site *site)
 {
-	if (group->policy == SOON_FAIL_FAST)
-		soon__scope_mark(&group->scope, SOON__CANCELLED, SOON_CANCEL_SIBLING,
-			"a task of the group failed", site);
+	soon__scope_mark(&group->scope, SOON__CANCELLED, SOON_CANCEL_SIBLING, why, site);
 }
 
-void soon__group_child_ended(struct soon__group *group, soon_task *task, int rc)
+void soon__group_fail(struct soon__group *group, const soon_task *task, int rc, const char *message)
+{
+	record_failure(group, task, task->site, rc, message);
+	cancel_siblings(group, "a task of the group failed", task->site);
+}
+
+/* The service group has nobody who waits for its result: said at once, and the run ends by it. */
+static SOON_COLD void service_failed(soon_core *core, const soon_task *task, const char *message)
+{
+	soon_report_file(SOON_REPORT_ERROR, task->rc,
+		"background task '%s', spawned at %s:%d, failed: %s%s%s", task->name,
+		task->site->file, task->site->line, strerrordesc_np(-task->rc), message ? ": " : "",
+		message ? message : "");
+	if (core->opts.keep_running)
+		return;
+	soon__scope_mark(&core->root.scope, SOON__CANCELLED, SOON_CANCEL_SIBLING,
+		"a background task failed", task->site);
+	soon__stuck_watch(&core->root);
+}
+
+void soon__group_judge(struct soon__group *group, soon_task *task)
+{
+	const char *message;
+
+	SOON_ASSERT(task->state == SOON__TASK_ENDED);
+	if (task->rc >= 0) {
+		if (group->policy == SOON_FIRST_OK && !group->has_won) {
+			group->has_won = true;
+			group->won_rc = task->rc;
+			cancel_siblings(group, "another task succeeded", task->site);
+		}
+		return;
+	}
+
+	/* Being cancelled is no failure; a -ECANCELED that nobody asked for is one. */
+	if (task->has_ended_cancelled || task->is_excused)
+		return;
+	message = soon__task_message(task, task->rc);
+	if (task->rc == -ECANCELED && !message)
+		message = "-ECANCELED without a cancelled scope";
+	if (group->policy == SOON_FAIL_FAST)
+		soon__group_fail(group, task, task->rc, message);
+	else
+		record_failure(group, task, task->site, task->rc, message);
+	if (group == &group->core->service)
+		service_failed(group->core, task, message);
+}
+
+void soon__group_settle(struct soon__group *group)
+{
+	struct soon__wait *closer = group->closer;
+
+	if (!closer || group->live_count > 0 || group->pins > 0)
+		return;
+	group->closer = NULL;
+	soon__unpark(closer, 0);
+}
+
+void soon__group_child_ended(struct soon__group *group, soon_task *task)
 {
 	SOON_ASSERT(group->live_count > 0);
 	soon__list_remove(&task->sibling);
 	if (task->has_handle)
 		soon__list_push_tail(&group->kept, &task->sibling);
-	if (rc < 0) {
-		const char *message = soon__task_message(task, rc);
+	if (SOON_UNLIKELY(task->rc < 0 || group->policy == SOON_FIRST_OK))
+		soon__group_judge(group, task);
+	group->live_count--;
+	if (SOON_UNLIKELY(group->live_max))
+		soon__spawn_give_place(group);
+	soon__group_settle(group);
+}
 
-		/* Being cancelled is no failure; a -ECANCELED that nobody asked for is one. */
-		if (rc != -ECANCELED || group->scope.state == 0) {
-			if (rc == -ECANCELED && !message)
-				message = "-ECANCELED without a cancelled scope";
-			record_failure(group, task, task->site, rc, message);
-			fail_fast(group, task->site);
+/* For the wait-for graph: of all tasks that hold the close up, the oldest. */
+static const soon_task *close_holder(const struct soon__wait *wait)
+{
+	const struct soon__group *group = NULL;
+
+	for (struct soon__scope *s = wait->task->scope; s; s = s->parent) {
+		if (s->is_group) {
+			group = (const struct soon__group *)s;
+			break;
 		}
 	}
-	if (--group->live_count == 0 && group->closer)
-		soon__unpark(group->closer, 0);
+	if (!group || soon__list_is_empty(&group->children))
+		return NULL;
+	return SOON_CONTAINER_OF_CONST(group->children.next, soon_task, sibling);
+}
+
+bool soon__group_is_closer(const soon_task *task)
+{
+	return task->wait && task->wait->holder == close_holder;
 }
 
 /* Waits until no task of the group lives. A cancel reaches them, and the wait goes on. */
 static void group_wait(struct soon__group *group, soon_core *core)
 {
 	group->state = SOON__GROUP_CLOSING;
-	if (group->live_count == 0) {
+	if (group->live_count == 0 && group->pins == 0)
 		soon__sched_yield(core); /* closing is a turn for others, always */
-	}
-	while (group->live_count > 0) {
-		struct soon__wait wait = { .what = "group close" };
+	while (group->live_count > 0 || group->pins > 0) {
+		struct soon__wait wait = { .what = "group close", .holder = close_holder };
 
 		group->closer = &wait;
+		if (SOON_UNLIKELY(group->scope.state & SOON__CANCELLED))
+			soon__stuck_watch(group);
 		(void)soon__park(&wait);
-		group->closer = NULL;
+	}
+	if (SOON_UNLIKELY(group->has_extras)) {
+		soon__stuck_forget(group);
+		soon_free(group->extras.restarts);
+		group->extras.restarts = NULL;
 	}
 	group->state = SOON__GROUP_CLOSED;
 }
@@ -127,16 +238,19 @@ static void body_ended(struct soon__group *group, ssize_t rc)
 {
 	soon_task *task = group->scope.task;
 
-	if (rc >= 0 || rc == -ECANCELED)
+	if (SOON_LIKELY(rc >= 0) || rc == -ECANCELED)
 		return;
 	record_failure(group, task, group->scope.site, (int)rc, soon__task_message(task, (int)rc));
-	fail_fast(group, group->scope.site);
+	if (group->policy == SOON_FAIL_FAST || group->policy == SOON_SUPERVISE)
+		cancel_siblings(group, "the body of the group failed", group->scope.site);
 }
 
 static ssize_t group_result(const struct soon__group *group, ssize_t rc)
 {
 	const struct soon__scope *scope = &group->scope;
 
+	if (SOON_UNLIKELY(group->has_won))
+		return group->won_rc;
 	if (group->first_rc < 0)
 		return group->first_rc;
 	if (scope->parent->state & SOON__CANCELLED)
@@ -157,6 +271,8 @@ ssize_t soon_group_close(soon_group *group, ssize_t rc)
 			g->scope.task ? soon_task_name(g->scope.task) : "(none)");
 	if (SOON_UNLIKELY(g->state != SOON__GROUP_OPEN))
 		soon_die("soon_group_close: group '%s' is closed already", g->name);
+	if (SOON_UNLIKELY(g->has_extras))
+		soon__group_run_defers(g);
 	body_ended(g, rc);
 	group_wait(g, task->core);
 	soon__scope_pop(&g->scope, "soon_group_close");
@@ -183,21 +299,37 @@ void soon__group_free_failures(struct soon__group *group)
 	group->failures = NULL;
 }
 
-void soon__group_left(soon_group *group)
+/* What a group that was left without a close ends with goes to nobody: it is said. */
+static SOON_COLD void close_left(soon_group *group)
 {
 	struct soon__group *g = soon__group_of(group);
 	ssize_t rc;
 
-	if (SOON_UNLIKELY(g->state != SOON__GROUP_CLOSED)) {
-		soon_report_file(SOON_REPORT_ERROR, 0,
-			"group '%s' opened at %s:%d was left without soon_group_close; its %u "
-			"tasks are cancelled and waited for",
-			g->name, g->scope.site->file, g->scope.site->line, g->live_count);
-		soon__scope_mark(&g->scope, SOON__CANCELLED, SOON_CANCEL_PARENT_EXIT,
-			"the group was left without a close", g->scope.site);
-		rc = soon_group_close(group, 0);
-		(void)rc; /* nobody is left to give it to; the report says why */
-	}
+	soon_report_file(SOON_REPORT_ERROR, 0,
+		"group '%s' opened at %s:%d was left without soon_group_close; its %u tasks are "
+		"cancelled and waited for",
+		g->name, g->scope.site->file, g->scope.site->line, g->live_count);
+	if (g->has_extras)
+		soon__group_run_defers(g);
+	soon__scope_mark(&g->scope, SOON__CANCELLED, SOON_CANCEL_PARENT_EXIT,
+		"the group was left without a close", g->scope.site);
+	rc = soon_group_close(group, 0);
+	if (rc < 0 && rc != -ECANCELED)
+		soon_report_file(SOON_REPORT_ERROR, (int)rc,
+			"group '%s', left without soon_group_close, failed, and nobody "
+			"reads it: %s",
+			g->name,
+			g->failures && g->failures->kept[0].message[0]
+				? g->failures->kept[0].message
+				: strerrordesc_np((int)-rc));
+}
+
+void soon__group_left(soon_group *group)
+{
+	struct soon__group *g = soon__group_of(group);
+
+	if (SOON_UNLIKELY(g->state != SOON__GROUP_CLOSED))
+		close_left(group);
 	if (SOON_UNLIKELY(g->failures != NULL))
 		soon__group_free_failures(g);
 }

@@ -9,6 +9,7 @@
 #include <soon/scope.h>
 
 #include "core.h"
+#include "stuck.h"
 
 #include <stdatomic.h>
 
@@ -102,6 +103,8 @@ static void push_children(struct soon__scope *scope, soon_task **work)
 
 	if (!scope->is_group)
 		return;
+	if (group->closer && (scope->state & SOON__CANCELLED))
+		soon__stuck_watch(group);
 	for (struct soon__list *link = group->children.next; link != &group->children;
 		link = link->next) {
 		soon_task *child = SOON_CONTAINER_OF(link, soon_task, sibling);
@@ -148,7 +151,18 @@ static void spread_in_task(soon_task *task, const struct soon__scope *from, soon
 		task_interrupt(task);
 }
 
-/* Tells everyone below `scope` of its state, by a work list: trees may be deeper than stacks. */
+/* By a work list: trees may be deeper than stacks. */
+static void spread_in_tasks(soon_task *work)
+{
+	while (work) {
+		soon_task *task = work;
+
+		work = task->work;
+		spread_in_task(task, &task->group->scope, &work);
+	}
+}
+
+/* Tells everyone below `scope` of its state. */
 static void scope_spread(struct soon__scope *scope)
 {
 	soon_task *work = NULL;
@@ -156,11 +170,56 @@ static void scope_spread(struct soon__scope *scope)
 	push_children(scope, &work);
 	if (scope->task)
 		spread_in_task(scope->task, scope, &work);
+	spread_in_tasks(work);
+}
+
+void soon__scope_spread_to(soon_task *task)
+{
+	task->work = NULL;
+	spread_in_tasks(task);
+}
+
+/* The tasks that stand directly below this one: in groups that it opened. */
+static void push_tasks_below(const soon_task *task, soon_task **work)
+{
+	for (struct soon__scope *s = task->scope; s != &task->group->scope; s = s->parent)
+		push_children(s, work);
+}
+
+void soon__tasks_visit(soon_core *core, void (*visit)(soon_task *task, void *data), void *data)
+{
+	soon_task *work = NULL;
+
+	push_children(&core->service.scope, &work);
+	push_children(&core->root.scope, &work);
 	while (work) {
 		soon_task *task = work;
 
 		work = task->work;
-		spread_in_task(task, &task->group->scope, &work);
+		push_tasks_below(task, &work);
+		if (task->advanced) {
+			task->advanced->work = work;
+			work = task->advanced;
+		}
+		visit(task, data);
+	}
+}
+
+static void lift_shields(soon_task *task, void *unused)
+{
+	(void)unused;
+	for (struct soon__scope *s = task->scope; s != &task->group->scope; s = s->parent)
+		s->is_shielded = false;
+}
+
+void soon__scope_force(soon_core *core, soon_cancel_source source, const char *why)
+{
+	struct soon__scope *outer[] = { &core->root.scope, &core->service.scope };
+
+	soon__tasks_visit(core, lift_shields, NULL);
+	for (size_t i = 0; i < sizeof outer / sizeof *outer; i++) {
+		soon__scope_mark(outer[i], SOON__CANCELLED, source, why, NULL);
+		scope_spread(outer[i]); /* who had a shield does not know yet */
 	}
 }
 

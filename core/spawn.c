@@ -2,6 +2,10 @@
 /*
  * spawn.c: how a task comes into a group. Whoever is let in will run: a spawn either fails with
  * nothing done and the argument the caller's, or the function is called.
+ *
+ * In a group with a bound, a spawn takes a place before it makes the task. Places that become free
+ * are handed to the spawns that wait, in order, and are theirs (`reserved`) although they have not
+ * run yet. A spawn under way keeps the group from being closed under it (`pins`).
  */
 #include <soon/group.h>
 
@@ -9,7 +13,80 @@
 
 #include <string.h>
 
-static int spawn_refused(const struct soon__group *group, const soon_site *site)
+/* A spawn that waits for a place. */
+struct place_wait {
+	struct soon__wait wait;
+	struct soon__list link; /* in extras.spawners */
+};
+
+static enum soon__abort place_abort(struct soon__wait *wait)
+{
+	soon__list_remove(&SOON_CONTAINER_OF(wait, struct place_wait, wait)->link);
+	return SOON__ABORT_DONE;
+}
+
+static bool has_place(const struct soon__group *group)
+{
+	return group->live_count + group->reserved < group->live_max;
+}
+
+void soon__spawn_give_place(struct soon__group *group)
+{
+	struct soon__list *link;
+
+	if (!group->has_extras)
+		return;
+	while (has_place(group) && (link = soon__list_pop(&group->extras.spawners)) != NULL) {
+		group->reserved++;
+		soon__unpark(&SOON_CONTAINER_OF(link, struct place_wait, link)->wait, 0);
+	}
+}
+
+/* Waits for its turn in a group whose places are all taken, or that others wait for already. */
+static int wait_for_place(struct soon__group *group)
+{
+	struct place_wait place = { .wait = { .abort = place_abort, .what = "spawn" } };
+	struct soon__list *spawners = &soon__group_extras(group)->spawners;
+
+	if (has_place(group) && soon__list_is_empty(spawners)) {
+		group->reserved++;
+		return 0;
+	}
+	if (!soon__task_self())
+		return -EAGAIN;
+	soon__list_push_tail(spawners, &place.link);
+	return (int)soon__park(&place.wait);
+}
+
+void soon__spawn_settle(struct soon__group *group)
+{
+	if (!group->live_max)
+		return;
+	SOON_ASSERT(group->pins > 0);
+	SOON_ASSERT(group->reserved > 0);
+	group->pins--;
+	group->reserved--;
+	soon__spawn_give_place(group);
+	soon__group_settle(group);
+}
+
+static int admit_bounded(struct soon__group *group)
+{
+	int rc = 0;
+
+	group->pins++; /* first: the checkpoint may give others a turn */
+	if (soon__task_self())
+		rc = soon__checkpoint_inline("spawn");
+	if (rc == 0)
+		rc = wait_for_place(group);
+	if (rc == 0)
+		return 0;
+	group->pins--;
+	soon__group_settle(group);
+	return rc;
+}
+
+int soon__spawn_admit(struct soon__group *group, const soon_site *site)
 {
 	if (SOON_UNLIKELY(group->core != soon__core)) {
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
@@ -19,8 +96,8 @@ static int spawn_refused(const struct soon__group *group, const soon_site *site)
 	}
 	if (SOON_UNLIKELY(group->state == SOON__GROUP_CLOSED))
 		return -ESHUTDOWN;
-	if (SOON_UNLIKELY(group->live_max && group->live_count >= group->live_max))
-		return -EAGAIN;
+	if (SOON_UNLIKELY(group->live_max))
+		return admit_bounded(group);
 	return 0;
 }
 
@@ -29,15 +106,15 @@ int soon__spawn(soon_group *group, const soon_task_opts *opts, soon__fn fn, uint
 {
 	struct soon__group *g = soon__group_of(group);
 	soon_task *task;
-	int rc = spawn_refused(g, site);
+	int rc = soon__spawn_admit(g, site);
 
 	if (SOON_UNLIKELY(rc < 0))
 		return rc;
 	rc = soon__task_make(g, opts, 0, &task);
-	if (SOON_UNLIKELY(rc < 0))
-		return rc;
-	soon__task_launch(task, g, fn, arg, site);
-	return 0;
+	if (SOON_LIKELY(rc == 0))
+		soon__task_launch(task, g, fn, arg, site);
+	soon__spawn_settle(g);
+	return rc;
 }
 
 enum { COPY_BYTES_MAX = 1024 };
@@ -47,21 +124,23 @@ int soon__spawn_copy(soon_group *group, const soon_task_opts *opts, soon__fn fn,
 {
 	struct soon__group *g = soon__group_of(group);
 	soon_task *task;
-	int rc = spawn_refused(g, site);
+	int rc;
 	char *copy;
 
-	if (rc < 0)
-		return rc;
 	if (len > COPY_BYTES_MAX)
 		return -E2BIG;
-	rc = soon__task_make(g, opts, len, &task);
+	rc = soon__spawn_admit(g, site);
 	if (rc < 0)
 		return rc;
-	/* The copy lies between the record and the first frame. */
-	copy = (char *)task - ((len + 15) & ~(size_t)15);
-	memcpy(copy, data, len);
-	soon__task_launch(task, g, fn, (uint64_t)(uintptr_t)copy, site);
-	return 0;
+	rc = soon__task_make(g, opts, len, &task);
+	if (rc == 0) {
+		/* The copy lies between the record and the first frame. */
+		copy = (char *)task - ((len + 15) & ~(size_t)15);
+		memcpy(copy, data, len);
+		soon__task_launch(task, g, fn, (uint64_t)(uintptr_t)copy, site);
+	}
+	soon__spawn_settle(g);
+	return rc;
 }
 
 int soon__background(soon__fn fn, uint64_t arg, const soon_site *site)
@@ -75,7 +154,7 @@ int soon__background(soon__fn fn, uint64_t arg, const soon_site *site)
 			site->file, site->line);
 		return -EPERM;
 	}
-	rc = spawn_refused(&soon__core->service, site);
+	rc = soon__spawn_admit(&soon__core->service, site);
 	if (rc < 0)
 		return rc;
 	rc = soon__task_make(&soon__core->service, NULL, 0, &task);

@@ -18,23 +18,31 @@ enum {
 	IGNORED_MAX = 64,
 };
 
-/* A joiner's wait. */
-struct join_wait {
-	struct soon__wait wait;
-	struct soon__list link; /* in target->joiners */
-	int rc;                 /* of the target, once it has ended */
-};
-
-static void wake_joiners(soon_task *task)
+void soon__task_returned(soon_task *task)
 {
-	struct soon__list *link;
+	if (SOON_UNLIKELY(soon__core != task->core))
+		soon_die("task '%s' returned in a forked child, which has no core: end the child "
+			 "with exec or _exit",
+			task->name);
+	if (SOON_UNLIKELY(task->scope != soon__task_base(task)))
+		soon_die("task '%s' returned with a scope or group still open, opened at %s:%d",
+			task->name, task->scope->site ? task->scope->site->file : "?",
+			task->scope->site ? task->scope->site->line : 0);
+	if (SOON_UNLIKELY(task->locks_held > 0))
+		soon_report_file(SOON_REPORT_ERROR, -EOWNERDEAD,
+			"task '%s', spawned at %s:%d, ended while it held %u locks", task->name,
+			task->site->file, task->site->line, task->locks_held);
+	task->locks_held = 0;
+}
 
-	while ((link = soon__list_pop(&task->joiners)) != NULL) {
-		struct join_wait *join = SOON_CONTAINER_OF(link, struct join_wait, link);
+static void call_end_hooks(soon_task *task)
+{
+	while (!soon__list_is_empty(&task->end_hooks)) {
+		struct soon__list *link = task->end_hooks.next;
+		struct soon__end_hook *hook = SOON_CONTAINER_OF(link, struct soon__end_hook, link);
 
-		/* When the joiner runs, the target's group may be closed and the record gone. */
-		join->rc = task->rc;
-		soon__unpark(&join->wait, 0);
+		hook->ended(hook, task);
+		SOON_ASSERT(task->end_hooks.next != link); /* it takes itself off */
 	}
 }
 
@@ -42,25 +50,14 @@ static void *task_end(soon_task *task, int rc)
 {
 	soon_core *core = task->core;
 
-	if (SOON_UNLIKELY(soon__core != core))
-		soon_die("task '%s' returned in a forked child, which has no core: end the child "
-			 "with exec or _exit",
-			task->name);
-	if (SOON_UNLIKELY(task->scope != &task->group->scope))
-		soon_die("task '%s' returned with a scope or group still open, opened at %s:%d",
-			task->name, task->scope->site ? task->scope->site->file : "?",
-			task->scope->site ? task->scope->site->line : 0);
 	task->rc = rc;
-	if (SOON_UNLIKELY(task->locks_held > 0))
-		soon_report_file(SOON_REPORT_ERROR, -EOWNERDEAD,
-			"task '%s', spawned at %s:%d, ended while it held %u locks", task->name,
-			task->site->file, task->site->line, task->locks_held);
+	task->has_ended_cancelled = rc == -ECANCELED && soon__task_base(task)->state != 0;
 	task->state = SOON__TASK_ENDED;
 	if (task->armed_at != SOON_NEVER)
 		soon__timer_cancel(&core->timers, &task->timer);
-	if (!soon__list_is_empty(&task->joiners))
-		wake_joiners(task);
-	soon__group_child_ended(task->group, task, rc);
+	if (!soon__list_is_empty(&task->end_hooks))
+		call_end_hooks(task);
+	soon__group_child_ended(task->group, task);
 	if (task->detail) {
 		soon_free(task->detail);
 		task->detail = NULL;
@@ -73,8 +70,14 @@ static void *task_main(void *arg)
 {
 	soon_task *task = arg;
 
+	int rc;
+
 	soon__sched_arrive(task->core);
-	return task_end(task, soon__call_word(task->fn, task->arg));
+	rc = soon__call_word(task->fn, task->arg);
+	soon__task_returned(task);
+	if (SOON_UNLIKELY(task->group->policy == SOON_SUPERVISE))
+		rc = soon__supervise(task, rc);
+	return task_end(task, rc);
 }
 
 /*
@@ -102,9 +105,13 @@ static void record_init(soon_task *task, soon_core *core, const struct soon__sta
 	task->locals = NULL;
 	task->id = ++core->tasks_made;
 	task->locks_held = 0;
+	task->has_self = false;
+	task->is_ready_said = false;
+	task->is_excused = false;
+	task->start = NULL;
 	task->born_at = core->clock.now;
 	task->timer.place = SOON__TIMER_IDLE;
-	soon__list_init(&task->joiners);
+	soon__list_init(&task->end_hooks);
 	if (!opts)
 		return;
 	task->name = opts->name;
@@ -211,7 +218,7 @@ void soon__unpark(struct soon__wait *wait, ssize_t rc)
 	soon__sched_ready(task->core, task);
 }
 
-static SOON_COLD int not_in_task(const char *what)
+SOON_COLD int soon__not_in_task(const char *what)
 {
 	soon_report_file(SOON_REPORT_ERROR, -EPERM, "soon_%s: must be called in a task; %s", what,
 		soon__core ? "this is a callback on the core's own stack"
@@ -253,7 +260,7 @@ int soon__checkpoint(const char *what)
 	soon_task *task = soon__task_self();
 
 	if (SOON_UNLIKELY(!task))
-		return not_in_task(what);
+		return soon__not_in_task(what);
 	if (SOON_UNLIKELY(soon__task_is_cancelled(task)))
 		return fail_cancelled(task);
 	return 0;
@@ -264,7 +271,7 @@ int soon__checkpoint_inline(const char *what)
 	soon_task *task = soon__task_self();
 
 	if (SOON_UNLIKELY(!task))
-		return not_in_task(what);
+		return soon__not_in_task(what);
 	if (SOON_UNLIKELY(soon__task_is_cancelled(task)))
 		return fail_cancelled(task);
 	if (SOON_UNLIKELY(task->core->sched.inline_left-- == 0)) {
@@ -285,7 +292,7 @@ int soon_yield(void)
 	soon_task *task = soon__task_self();
 
 	if (SOON_UNLIKELY(!task))
-		return not_in_task("yield");
+		return soon__not_in_task("yield");
 	if (SOON_UNLIKELY(soon__task_is_cancelled(task)))
 		return fail_cancelled(task);
 	soon__sched_yield(task->core);
@@ -317,45 +324,13 @@ int soon_sleep_until(soon_ns deadline)
 int soon_sleep(soon_ns timeout)
 {
 	if (SOON_UNLIKELY(!soon__core))
-		return not_in_task("sleep");
+		return soon__not_in_task("sleep");
 	if (timeout <= 0)
 		return soon_yield();
 	return soon_sleep_until(soon__core_deadline(soon__core, timeout));
 }
 
-static enum soon__abort join_abort(struct soon__wait *wait)
-{
-	soon__list_remove(&SOON_CONTAINER_OF(wait, struct join_wait, wait)->link);
-	return SOON__ABORT_DONE;
-}
-
-int soon_join(soon_task *target, int *ret_rc)
-{
-	struct join_wait join = { .wait = { .abort = join_abort, .what = "join" } };
-	int rc = soon__checkpoint("join");
-
-	if (rc < 0)
-		return rc;
-	if (target == soon__core->sched.current)
-		return -EDEADLK;
-	if (target->core != soon__core) {
-		soon_report_file(SOON_REPORT_ERROR, -EPERM,
-			"soon_join: task '%s' lives on another core than the caller '%s'",
-			target->name, soon_task_name(NULL));
-		return -EPERM;
-	}
-	if (target->state == SOON__TASK_ENDED) {
-		join.rc = target->rc;
-	} else {
-		soon__list_push_tail(&target->joiners, &join.link);
-		rc = (int)soon__park(&join.wait);
-		if (rc < 0)
-			return rc;
-	}
-	if (ret_rc)
-		*ret_rc = join.rc;
-	return 0;
-}
+soon_task soon__task_none = { .state = SOON__TASK_ENDED, .name = "(none)" };
 
 soon_task *soon_self(void)
 {

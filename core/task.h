@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * task.h: the record of a task, and of the scopes and groups around it.
- *
- * The tree that cancellation follows needs no lists of scopes. Scopes that one task opened form a
- * chain, from task->scope by `parent` up to the scope of the group the task lives in; and only
- * groups branch, through their lists of children. So a task, its scopes and its groups can be
- * walked from task records alone, and opening a scope writes to nobody else's memory.
+ * task.h: the record of a task. Those of the scopes and groups around it are in group.h.
  */
 #ifndef CORE_TASK_H
 #define CORE_TASK_H
 
 #include <soon/assert.h>
-#include <soon/group.h>
 
-#include "core/spi/list.h"
 #include "core/spi/park.h"
 
 #include "fiber_san.h"
+#include "group.h"
 #include "timer.h"
-
-/* Bits of a scope's state; a task is concerned by those in its mask. */
-enum {
-	SOON__CANCELLED = 1u << 0, /* every suspending call fails */
-	SOON__DRAINING = 1u << 1,  /* suspending calls inside SOON_IDLE fail */
-};
 
 enum soon__task_state {
 	SOON__TASK_READY,   /* in the run queue */
@@ -32,48 +20,13 @@ enum soon__task_state {
 	SOON__TASK_ENDED,   /* its stack is free, or kept for its handle */
 };
 
-/* Lies in a soon_scope. */
-struct __attribute__((may_alias)) soon__scope {
-	struct soon__scope *parent; /* NULL above a core's outermost groups */
-	soon_task *task;            /* who opened it; NULL for a core's outermost groups */
-	soon_ns deadline;           /* SOON_NEVER for none */
-	const char *why;            /* of the cancel */
-	const soon_site *why_site;  /* of the cancel, may be NULL */
-	const soon_site *site;      /* of the opening, NULL in the expression forms */
-	uint8_t own;                /* bits asked for on this very scope */
-	uint8_t state;              /* own bits and the visible ones from above */
-	uint8_t source;             /* enum soon_cancel_source of the own cancel */
-	bool is_shielded;
-	bool is_group;
-	bool is_open;
-	bool is_expired;           /* its own deadline cancelled it */
-	bool is_deadline_of_drain; /* `deadline` is the end of a drain's grace */
+/* To be called when a task ends; lies with whoever wants to know. */
+struct soon__end_hook {
+	struct soon__list link; /* in task->end_hooks */
+	void (*ended)(struct soon__end_hook *hook, soon_task *task);
 };
 
-struct soon__failures;
-
-enum soon__group_state {
-	SOON__GROUP_OPEN,
-	SOON__GROUP_CLOSING, /* its owner waits; tasks may still spawn into it */
-	SOON__GROUP_CLOSED,
-};
-
-/* Lies in a soon_group. */
-struct __attribute__((may_alias)) soon__group {
-	struct soon__scope scope;   /* first, so that a scope with is_group is its group */
-	struct soon__list children; /* soon_task.sibling, the oldest first */
-	struct soon__list kept;     /* ended tasks with a handle, soon_task.sibling */
-	soon_core *core;
-	struct soon__wait *closer;       /* the owner's wait in soon_group_close */
-	struct soon__failures *failures; /* allocated at the first one */
-	const char *name;
-	uint64_t failure_count;
-	int first_rc;        /* of the failure that came first, 0 if none did */
-	uint32_t live_count; /* tasks that have not ended */
-	uint32_t live_max;   /* 0: no bound of its own */
-	uint8_t policy;
-	uint8_t state; /* enum soon__group_state */
-};
+struct soon__start;
 
 /* Lies on top of the task's stack. */
 struct soon_task {
@@ -100,9 +53,11 @@ struct soon_task {
 	uint64_t arg;
 	const soon_site *site;
 	const char *name;
-	char *detail;           /* of soon_fail, allocated; NULL for none */
-	struct soon_task *work; /* link of the work list that spreads a cancel */
-	struct soon__list joiners;
+	char *detail;                /* of soon_fail, allocated; NULL for none */
+	struct soon_task *work;      /* link of the work list that spreads a cancel */
+	struct soon__list end_hooks; /* struct soon__end_hook: joins and watches */
+	struct soon__start *start;   /* the soon_start that made it; NULL for none */
+	struct soon__scope self;     /* of soon_task_cancel; valid while has_self */
 	soon_task *advanced;         /* the generator's task this one waits for in soon_next */
 	struct soon_gen *gens;       /* generators it opened and has not closed, newest first */
 	struct soon__locals *locals; /* task-locals; NULL for none */
@@ -112,26 +67,26 @@ struct soon_task {
 	char *stack_low;
 	uint64_t id; /* counted from 1 in each run: tells a task from a later one in its place */
 	uint32_t stack_index;
-	uint16_t locks_held; /* mutexes and the like, which somebody else may wait for */
-	int rc;              /* once ended */
-	int detail_rc;       /* the failure that `detail` is about */
+	bool has_self;            /* `self` is the outermost of its scopes */
+	bool is_ready_said;       /* soon_ready was called */
+	bool is_excused;          /* its failure was dealt with, by an on_exit */
+	bool has_ended_cancelled; /* -ECANCELED, and it was meant to */
+	uint16_t locks_held;      /* mutexes and the like, which somebody else may wait for */
+	int rc;                   /* once ended */
+	int detail_rc;            /* the failure that `detail` is about */
 	struct soon__san san;
 };
-
-static inline struct soon__scope *soon__scope_of(soon_scope *scope)
-{
-	return (struct soon__scope *)scope;
-}
-
-static inline struct soon__group *soon__group_of(soon_group *group)
-{
-	return (struct soon__group *)group;
-}
 
 /* What soon_fail() noted about this failure; what it noted about another one is of no use here. */
 static inline const char *soon__task_message(const soon_task *task, int rc)
 {
 	return task->detail && task->detail_rc == rc ? task->detail : NULL;
+}
+
+/* The outermost scope that is the task's business: what it must be back in when it returns. */
+static inline struct soon__scope *soon__task_base(soon_task *task)
+{
+	return task->has_self ? &task->self : &task->group->scope;
 }
 
 static inline bool soon__task_is_cancelled(const soon_task *task)
@@ -160,17 +115,14 @@ void soon__task_timer_arm(soon_task *task, soon_ns deadline);
 /* The task's timer fired: ends its sleep, cancels expired scopes, arms what comes next. */
 void soon__task_timer_fired(soon_task *task, soon_ns now);
 
-/* group.c */
+/* Cancels everything that lives on the core, through all shields. */
+void soon__scope_force(soon_core *core, soon_cancel_source source, const char *why);
 
-void soon__group_init(
-	struct soon__group *group, const soon_group_opts *opts, soon_core *core, const char *name);
+/* Carries the state of the task's group to it and what is below, after a move. */
+void soon__scope_spread_to(soon_task *task);
 
-/* A child of the group has ended with `rc`: records it, and wakes the closer after the last. */
-void soon__group_child_ended(struct soon__group *group, soon_task *task, int rc);
-
-/* Frees what a closed group holds: records of ended tasks with handles, and failures. */
-void soon__group_release_kept(struct soon__group *group);
-void soon__group_free_failures(struct soon__group *group);
+/* Calls `visit` for each task of the core, whoever opened its group. */
+void soon__tasks_visit(soon_core *core, void (*visit)(soon_task *task, void *data), void *data);
 
 /* task.c */
 
@@ -181,6 +133,9 @@ int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_
 /* Fills in what it runs, links it into its group, and makes it ready. */
 void soon__task_launch(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,
 	const soon_site *site);
+
+/* What must be true when a task's function returns; aborts or reports if it is not. */
+void soon__task_returned(soon_task *task);
 
 /* Gives the stack and record of an ended task back. */
 void soon__task_free(soon_task *task);

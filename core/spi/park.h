@@ -63,6 +63,9 @@ SOON_API void soon__unpark(struct soon__wait *wait, ssize_t rc);
  */
 SOON_API int soon__checkpoint(const char *what);
 
+/* Says so in a report, and gives -EPERM. */
+int soon__not_in_task(const char *what);
+
 /*
  * As above for a call that may finish without parking: also counts towards the time slice and
  * yields when it is used up, so that a task whose calls never block cannot starve the others.

@@ -20,6 +20,7 @@
 #define SOON_GROUP_H
 
 #include <soon/scope.h>
+#include <soon/supervise.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,29 +34,28 @@ typedef struct soon_group {
 typedef enum soon_policy {
 	SOON_FAIL_FAST, /* the first failure, a child's or the body's, cancels all; the default */
 	SOON_WAIT_ALL,  /* a failure is recorded; nobody is cancelled for it */
-	SOON_SUPERVISE, /* not built yet: opening a group with it aborts with a message */
-	SOON_FIRST_OK,  /* not built yet: likewise */
+	SOON_SUPERVISE, /* a task that fails is restarted: supervise.h; a failed body cancels */
+	SOON_FIRST_OK,  /* the first task to succeed gives the result and cancels the rest */
 } soon_policy;
 
 /* Zero means the default in every field. */
 typedef struct soon_group_opts {
 	const char *name; /* static; default the variable's name */
 	soon_policy policy;
-	unsigned live_max; /* live tasks, spawn gives -EAGAIN beyond; 0: the core's limit */
-	char soon__none;   /* stands where no option is given */
+	unsigned live_max; /* live tasks: a spawn waits until there are fewer; 0: no limit here */
+	const void *kind;  /* what soon_group_current() finds it by: the address of any object */
+
+	/* SOON_SUPERVISE only; opening another group with one of them aborts. */
+	soon_on_exit_fn on_exit; /* decides about each end; NULL: the rule alone does */
+	void *on_exit_data;
+	soon_restart_rule restart;
+	unsigned restarts_max;       /* in a window; more fail the group; default 5, at most 1000 */
+	soon_ns restart_window;      /* default 10 s */
+	soon_ns restart_backoff;     /* before the first restart; default 100 ms, negative: none */
+	soon_ns restart_backoff_max; /* it doubles with each failure in a row up to this; 10 s */
+
+	char soon__none; /* stands where no option is given */
 } soon_group_opts;
-
-#define SOON_FAILURES_KEPT      8
-#define SOON_FAILURE_TEXT_BYTES 160
-
-/* One child's or body's failure, kept by its group. */
-typedef struct soon_failure {
-	int rc;
-	soon_ns when;
-	const soon_site *site; /* of the spawn; for the body, where the group was opened */
-	char task[32];         /* the task's name, cut */
-	char message[SOON_FAILURE_TEXT_BYTES]; /* of soon_fail(), or empty */
-} soon_failure;
 
 SOON_API void soon__group_open(
 	soon_group *group, const soon_group_opts *opts, const soon_site *site) SOON_ON_CORE;
@@ -83,9 +83,13 @@ SOON_API void soon__group_cancel(soon_group *group, const char *why, const soon_
 /*
  * Makes a task of the group that will run `fn(arg)`; tasks start in the order they were spawned,
  * never inside the spawn. Allowed from any task of the group's core, also while it closes.
- * Affinity: core. Suspends: never. Ownership: `arg` passes to the task on success only.
- * Errors: -ESHUTDOWN the group is closed. -EAGAIN its live_max, or the core's tasks_max, is
- * reached. -ENOMEM no stack. -EPERM not on the group's core.
+ * Affinity: core. Suspends: never; may in a group with live_max, until there are fewer tasks.
+ * Cancel: in a group with live_max a cancellation point of the caller, otherwise none.
+ * Ownership: `arg` passes to the task on success only.
+ * Errors: -ESHUTDOWN the group is closed. -EAGAIN the core's tasks_max is reached; or live_max is,
+ * and the caller is no task that could wait. -ENOMEM no stack. -EPERM not on the group's core.
+ * -ECANCELED only with live_max.
+ * Limits: spawns that wait for a place are served in order.
  * Cost: no system call and no allocation when a stack was used before.
  */
 #define soon_spawn(group, fn, arg) soon_spawn_with(group, NULL, fn, arg)
@@ -116,6 +120,9 @@ SOON_API void soon__group_cancel(soon_group *group, const char *why, const soon_
  * goes on.
  * Returns: the failure that came first in time, the body's or a task's; else -ECANCELED when an
  * outer scope is cancelled; else `rc` (0 when it is -ECANCELED of this group's own cancel).
+ * With SOON_FIRST_OK: what the first task to succeed returned, whatever else failed.
+ * Limits: when cancelled tasks keep it waiting for longer than soon_opts.grace, a report names
+ * them and what they are in; again after twice the time, and so on.
  */
 SOON_API SOON_NODISCARD ssize_t soon_group_close(soon_group *group, ssize_t rc) SOON_SUSPENDS;
 
@@ -143,15 +150,59 @@ SOON_API void soon_group_drain(soon_group *group, soon_ns grace);
  */
 SOON_API size_t soon_group_failures(const soon_group *group, soon_failure *ret, size_t max);
 
-/* Returns how many tasks of the group have not ended. Affinity: core. Suspends: never. */
+/*
+ * Returns how many tasks of the group have not ended, watched ones included.
+ * Affinity: core. Suspends: never.
+ */
 SOON_API size_t soon_group_live(const soon_group *group);
+
+/*
+ * Has `group` wait at its close for a task of another group, and take its failure like that of a
+ * task of its own. The task is never cancelled by `group`.
+ * Affinity: core. Suspends: never. Ownership: borrows `task` until it ends or is forgotten.
+ * Errors: -ESHUTDOWN the group is closed. -EALREADY it is watched already. -EINVAL the task lives
+ * in this very group. -EDEADLK the task is the group's owner, or waits for it. -ENOMEM. -EPERM
+ * another core's, after a report.
+ */
+SOON_API SOON_NODISCARD int soon_group_watch(soon_group *group, soon_task *task) SOON_ON_CORE;
+
+/*
+ * Ends a soon_group_watch. Affinity: core. Suspends: never.
+ * Returns: whether `task` was watched by `group` and had not ended.
+ */
+SOON_API bool soon_group_forget(soon_group *group, soon_task *task) SOON_ON_CORE;
+
+SOON_API SOON_NODISCARD int soon__group_defer(
+	soon_group *group, soon__fn fn, uint64_t arg, const soon_site *site) SOON_ON_CORE;
+
+/*
+ * Has `fn(arg)` called by the group's owner when the group is closed or left, before anything is
+ * cancelled for that and before the wait. Several are called in the order they were given.
+ * Affinity: core. Suspends: never itself; `fn` may. Ownership: borrows `arg` until the close.
+ * Errors: -ESHUTDOWN the group is closing or closed. -ENOMEM. A negative result of `fn` is
+ * reported and changes nothing else.
+ */
+#define soon_group_defer(group, fn, arg)                                                           \
+	soon__used(__extension__({                                                                 \
+		SOON__SITE(#fn);                                                                   \
+		soon__group_defer((group), SOON__CALL(fn, arg), &soon__site);                      \
+	}))
+
+/*
+ * Returns the innermost open group around the running task whose soon_group_opts.kind is `kind`;
+ * any group for NULL; NULL when there is none. It may be one that an outer task opened.
+ * Affinity: core, in a task (NULL otherwise). Suspends: never. Ownership: returns borrowed (valid
+ * as long as the running task).
+ */
+SOON_API soon_group *soon_group_current(const void *SOON_NULLABLE kind) SOON_ON_CORE;
 
 SOON_API SOON_NODISCARD int soon__background(soon__fn fn, uint64_t arg, const soon_site *site)
 	SOON_ON_CORE;
 
 /*
- * Runs `fn(arg)` in the core's service group: cancelled when the main task ends; a failure is
- * reported and makes soon_run() return it. Otherwise as soon_spawn.
+ * Runs `fn(arg)` in the core's service group, with no task-locals; cancelled when the main task
+ * ends. A failure is reported when it happens, cancels the main task, and is what soon_run()
+ * returns; with soon_opts.keep_running only the last. Otherwise as soon_spawn.
  */
 #define soon_background(fn, arg)                                                                   \
 	soon__used(__extension__({                                                                 \

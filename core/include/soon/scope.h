@@ -46,6 +46,7 @@ typedef enum soon_cancel_source {
 	SOON_CANCEL_DRAIN,       /* the grace of a drain is over, or an idle wait while draining */
 	SOON_CANCEL_SHUTDOWN,    /* the run ends */
 	SOON_CANCEL_SIGNAL,      /* SIGINT */
+	SOON_CANCEL_DEADLOCK,    /* the core proved that its tasks wait for each other */
 } soon_cancel_source;
 
 typedef struct soon_cancel_why {

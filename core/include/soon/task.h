@@ -34,12 +34,13 @@ typedef enum soon_io {
 
 /* Zero means the default in every field. */
 typedef struct soon_opts {
-	size_t stack_bytes;       /* of each task; default 256 KiB of address space */
-	unsigned tasks_max;       /* live tasks on a core; default 2 Mi */
-	soon_io io;               /* which back end */
-	int debug;                /* 1 on, -1 off, 0 as the environment's SOON_DEBUG says */
-	soon_ns grace;            /* shutdown: how long cancelled tasks may take before a report */
+	size_t stack_bytes; /* of each task; default 256 KiB of address space */
+	unsigned tasks_max; /* live tasks on a core; default 2 Mi */
+	soon_io io;         /* which back end */
+	int debug;          /* 1 on, -1 off, 0 as the environment's SOON_DEBUG says */
+	soon_ns grace;      /* how long cancelled tasks may take to end before a report; 30 s */
 	unsigned offload_threads; /* default max(8, 2 * cpus) */
+	bool keep_running;        /* when a background task fails, the main task is not cancelled */
 } soon_opts;
 
 /* Zero means the default in every field. */
@@ -56,10 +57,12 @@ SOON_API SOON_NODISCARD int soon__run(
  * Runs `fn(arg)` as the first task of a new runtime on the calling thread until it and all
  * that it left in the background has ended.
  * Affinity: any thread that runs no core. Suspends: blocks the thread. Null: `opts` for defaults.
- * Returns: what `fn` returned, 0 or positive; when `fn` succeeded but a background task failed,
- * that failure.
- * Errors: what `fn` returned; -EBUSY inside a task; -ENOMEM, -EMFILE, -EPERM, -ENOSYS and others
- * when the runtime cannot be set up, after a report that says what to change.
+ * Returns: what `fn` returned, 0 or positive; when `fn` succeeded, or was only cancelled, but a
+ * background task failed, that failure.
+ * Errors: what `fn` returned; -EDEADLK the tasks waited for each other and nothing else could
+ * happen: a report shows who waits for whom, everything is cancelled and the run ends; -EBUSY
+ * inside a task; -ENOMEM, -EMFILE, -EPERM, -ENOSYS and others when the runtime cannot be set up,
+ * after a report that says what to change.
  */
 #define soon_run_with(opts, fn, arg)                                                               \
 	soon__used(__extension__({                                                                 \
@@ -96,6 +99,40 @@ SOON_API SOON_NODISCARD int soon_yield(void) SOON_SUSPENDS;
  * task, or another core's task.
  */
 SOON_API SOON_NODISCARD int soon_join(soon_task *task, int *SOON_NULLABLE ret_rc) SOON_SUSPENDS;
+
+/* A task that has always been there, has ended, and gave 0: stands for "no task". */
+SOON_API extern soon_task soon__task_none;
+#define SOON_TASK_NONE (&soon__task_none)
+
+SOON_API void soon__task_cancel(soon_task *task, const char *why, const soon_site *site);
+
+/*
+ * Cancels one task with everything it opened; its group goes on, and does not count it as failed.
+ * It will not be restarted. Nothing happens to one that has ended.
+ * Affinity: core. Suspends: never. `why` is a static text for dumps.
+ */
+#define soon_task_cancel(task, why)                                                                \
+	__extension__({                                                                            \
+		SOON__SITE("cancel");                                                              \
+		soon__task_cancel((task), (why), &soon__site);                                     \
+	})
+
+SOON_API SOON_NODISCARD int soon__cancel_join(soon_task *task, const soon_site *site) SOON_SUSPENDS;
+
+/*
+ * Cancels a task and waits until it has really ended, whatever happens to the caller meanwhile.
+ * Affinity: core, in a task. Suspends: may, until `task` ends. Cancel: a cancellation point at the
+ * end only: never before `task` has ended.
+ * Returns: 0 when it had ended before, or ended because it was cancelled.
+ * Errors: -EALREADY it finished normally (soon_join reads the result). -ECANCELED the caller's
+ * scope is cancelled; `task` has ended. -EDEADLK oneself, or a task that waits for the caller.
+ * -EPERM not in a task, or another core's task. Otherwise what `task` failed with.
+ */
+#define soon_cancel_join(task)                                                                     \
+	soon__used(__extension__({                                                                 \
+		SOON__SITE("cancel_join");                                                         \
+		soon__cancel_join((task), &soon__site);                                            \
+	}))
 
 /*
  * Notes a message for the failure `rc` and gives `rc` back: `return soon_fail(-EINVAL, "...")`.

@@ -18,12 +18,11 @@
 #include <soon/task.h>
 #include <soon/scope.h>
 #include <soon/group.h>
+#include <soon/supervise.h>
+#include <soon/start.h>
 
 /* Waiting for one another. */
 #include <soon/mutex.h>
-
-/* Handing items on, and waiting for one of several. */
-#include <soon/chan.h>
 
 /* Other threads: posts inwards, blocking work outwards. */
 #include <soon/thread.h>

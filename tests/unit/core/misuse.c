@@ -111,15 +111,37 @@ SOON_TEST_PLAIN(misuse, shield_needs_a_bound)
 	ASSERT_ABORTS(shield_without_bound, "a shield needs a timeout or deadline");
 }
 
-IN_TASK(policy_to_come)
+IN_TASK(policy_of_no_kind)
 {
-	SOON_GROUP(g, .policy = SOON_SUPERVISE);
+	SOON_GROUP(g, .policy = (soon_policy)9);
 	return 0;
 }
 
 SOON_TEST_PLAIN(misuse, policy_that_is_not_there_aborts)
 {
-	ASSERT_ABORTS(policy_to_come, "SOON_FAIL_FAST");
+	ASSERT_ABORTS(policy_of_no_kind, "there is no policy 9");
+}
+
+IN_TASK(restart_without_supervision)
+{
+	SOON_GROUP(g, .restart = SOON_RESTART_ALWAYS);
+	return 0;
+}
+
+SOON_TEST_PLAIN(misuse, restart_options_need_supervision)
+{
+	ASSERT_ABORTS(restart_without_supervision, "need the policy SOON_SUPERVISE");
+}
+
+IN_TASK(too_many_restarts)
+{
+	SOON_GROUP(g, .policy = SOON_SUPERVISE, .restarts_max = 1001);
+	return 0;
+}
+
+SOON_TEST_PLAIN(misuse, restarts_have_a_limit)
+{
+	ASSERT_ABORTS(too_many_restarts, "is over 1000");
 }
 
 IN_TASK(close_outer_scope_first)
@@ -249,11 +271,10 @@ SOON_TEST_PLAIN(misuse, posting_a_callback_without_function_aborts)
 
 /* An abort inside the program's own sink still gets out. */
 
-static int sink_that_fails(const soon_report *report, void *data)
+static void sink_that_fails(const soon_report *report, void *data)
 {
 	(void)data;
 	SOON_ASSERT(report->rc == 12345);
-	return 0;
 }
 
 static void fail_in_sink(void)

@@ -481,6 +481,41 @@ SOON_TEST_PLAIN(task, background_failure_is_reported_and_is_the_result)
 	soon_test_reports_expected = 1;
 }
 
+static int fail_later(void *unused)
+{
+	(void)unused;
+	cr_assert_eq(soon_sleep(SOON_S(2)), 0);
+	return soon_fail(-EIO, "no disk");
+}
+
+static int wait_beside_a_failure(soon_ns duration)
+{
+	int rc;
+
+	cr_assert_eq(soon_background(fail_later, NULL), 0);
+	rc = soon_sleep(duration);
+	cr_assert_eq(soon_report_errors(), 1); /* when it happened, not at the end */
+	if (rc == -ECANCELED)
+		cr_assert_str_eq(soon_cancel_reason().why, "a background task failed");
+	return rc;
+}
+
+SOON_TEST_PLAIN(task, background_failure_ends_the_run_at_once)
+{
+	cr_assert_eq(FAKE_RUN(NULL, wait_beside_a_failure, SOON_NEVER), -EIO);
+	soon_test_reports_expected = 1;
+}
+
+SOON_TEST_PLAIN(task, background_failure_may_be_outlived)
+{
+	soon_opts opts = { .keep_running = true };
+
+	cr_assert_eq(
+		FAKE_RUN(&(struct fake_opts){ .run = &opts }, wait_beside_a_failure, SOON_S(9)),
+		-EIO);
+	soon_test_reports_expected = 1;
+}
+
 SOON_TEST_PLAIN(task, main_s_failure_beats_the_background_s)
 {
 	service.rc = -EIO;
@@ -488,7 +523,7 @@ SOON_TEST_PLAIN(task, main_s_failure_beats_the_background_s)
 	soon_test_reports_expected = 1;
 }
 
-/* Who outlasts the grace is named, once, and waited for. */
+/* Who outlasts the grace is named after that and after twice as long each, and waited for. */
 SOON_TEST_PLAIN(task, background_that_does_not_end_is_reported)
 {
 	soon_opts opts = { .grace = SOON_S(10) };
@@ -496,6 +531,6 @@ SOON_TEST_PLAIN(task, background_that_does_not_end_is_reported)
 	service.cleanup = SOON_S(60);
 	cr_assert_eq(FAKE_RUN(&(struct fake_opts){ .run = &opts }, with_service, 5), 5);
 	cr_assert_eq(service.saw, -ECANCELED);
-	cr_assert_eq(soon_report_errors(), 1);
-	soon_test_reports_expected = 1;
+	cr_assert_eq(soon_report_errors(), 3); /* after 10, 20 and 40 s */
+	soon_test_reports_expected = 3;
 }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * deadlock.h: the proof that nothing will ever happen on a core again.
+ *
+ * A core that has nothing to run is woken by a timer, by the end of an operation, by a pool thread
+ * or a future, or by a post of somebody who was given its address. When none of these exists and
+ * tasks live, they wait for each other, and will for ever. So it is said who waits for whom,
+ * everything is cancelled, and the run gives -EDEADLK. Who waits behind a shield, and then who
+ * cannot be cancelled, gets the next turn; when even that moves nothing, the process ends.
+ */
+#ifndef CORE_DEADLOCK_H
+#define CORE_DEADLOCK_H
+
+#include "core.h"
+
+/* Whether an idle core can never be woken again. */
+bool soon__deadlock_is_proven(soon_core *core);
+
+/* Reports the wait-for graph and takes the next step towards the end of the run. */
+void soon__deadlock_break(soon_core *core);
+
+#endif

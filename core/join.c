@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * join.c: one task that waits for another, and cancelling one task alone.
+ */
+#include <soon/task.h>
+
+#include "core.h"
+
+/* Who waits for a task's end. */
+struct join {
+	struct soon__wait wait;
+	struct soon__end_hook hook;
+	const soon_task *target;
+	int rc; /* of the target, once it has ended */
+	bool has_ended_cancelled;
+};
+
+static void join_read(struct join *join, const soon_task *target)
+{
+	join->rc = target->rc;
+	join->has_ended_cancelled = target->has_ended_cancelled;
+}
+
+/* When the joiner runs, the target's group may be closed and the record gone: it is read now. */
+static void joined_ended(struct soon__end_hook *hook, soon_task *target)
+{
+	struct join *join = SOON_CONTAINER_OF(hook, struct join, hook);
+
+	join_read(join, target);
+	soon__list_remove(&hook->link);
+	soon__unpark(&join->wait, 0);
+}
+
+static enum soon__abort join_abort(struct soon__wait *wait)
+{
+	soon__list_remove(&SOON_CONTAINER_OF(wait, struct join, wait)->hook.link);
+	return SOON__ABORT_DONE;
+}
+
+static const soon_task *join_holder(const struct soon__wait *wait)
+{
+	return SOON_CONTAINER_OF_CONST(wait, struct join, wait)->target;
+}
+
+/* Waits for the end; rc is negative only when the wait was aborted. */
+static int join_wait(struct join *join, soon_task *target)
+{
+	if (target->state == SOON__TASK_ENDED) {
+		join_read(join, target);
+		return 0;
+	}
+	join->target = target;
+	join->wait.holder = join_holder;
+	join->hook.ended = joined_ended;
+	soon__list_push_tail(&target->end_hooks, &join->hook.link);
+	return (int)soon__park(&join->wait);
+}
+
+static int target_refused(const char *what, const soon_task *target)
+{
+	if (target == soon__core->sched.current)
+		return -EDEADLK;
+	if (target->core != soon__core && target != SOON_TASK_NONE) {
+		soon_report_file(SOON_REPORT_ERROR, -EPERM,
+			"%s: task '%s' lives on another core than the caller '%s'", what,
+			target->name, soon_task_name(NULL));
+		return -EPERM;
+	}
+	return 0;
+}
+
+int soon_join(soon_task *target, int *ret_rc)
+{
+	struct join join = { .wait = { .abort = join_abort, .what = "join" } };
+	int rc = soon__checkpoint("join");
+
+	if (rc == 0)
+		rc = target_refused("soon_join", target);
+	if (rc == 0)
+		rc = join_wait(&join, target);
+	if (rc < 0)
+		return rc;
+	if (ret_rc)
+		*ret_rc = join.rc;
+	return 0;
+}
+
+/* Gives the task an outermost scope of its own, so that it can be cancelled alone. */
+static struct soon__scope *self_scope(soon_task *task)
+{
+	struct soon__scope *base = &task->group->scope;
+	struct soon__scope *s = task->scope;
+
+	if (task->has_self)
+		return &task->self;
+	soon__scope_init(&task->self, task, base);
+	task->self.site = task->site;
+	task->has_self = true;
+	if (s == base) {
+		task->scope = &task->self;
+	} else {
+		while (s->parent != base)
+			s = s->parent;
+		s->parent = &task->self;
+	}
+	return &task->self;
+}
+
+void soon__task_cancel(soon_task *task, const char *why, const soon_site *site)
+{
+	if (task->state == SOON__TASK_ENDED)
+		return;
+	if (SOON_UNLIKELY(task->core != soon__core))
+		soon_die("soon_task_cancel: task '%s' lives on another thread's core (%s:%d)",
+			task->name, site->file, site->line);
+	soon__scope_mark(self_scope(task), SOON__CANCELLED, SOON_CANCEL_EXPLICIT, why, site);
+}
+
+/* Whether the end of `target` is what the end of `task` is waited for in. */
+static bool is_above(const soon_task *target, const soon_task *task)
+{
+	for (const struct soon__scope *s = task->scope; s; s = s->parent) {
+		if (s->task == target)
+			return true;
+	}
+	return false;
+}
+
+int soon__cancel_join(soon_task *target, const soon_site *site)
+{
+	struct join join = { .wait = { .what = "cancel and join" } };
+	soon_task *self = soon__task_self();
+	int rc;
+
+	if (!self)
+		return soon__not_in_task("cancel_join");
+	rc = target_refused("soon_cancel_join", target);
+	if (rc < 0)
+		return rc;
+	if (target->state == SOON__TASK_ENDED)
+		return 0;
+	if (is_above(target, self))
+		return -EDEADLK;
+	soon__task_cancel(target, "soon_cancel_join", site);
+	(void)join_wait(&join, target); /* no abort: it does not fail */
+	if (soon__task_is_cancelled(self))
+		return -ECANCELED;
+	if (join.rc >= 0)
+		return -EALREADY;
+	return join.has_ended_cancelled ? 0 : join.rc;
+}
