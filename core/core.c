@@ -133,6 +133,14 @@ static void core_release(soon_core *core)
 	unlock_cores();
 }
 
+/* As SOON_DEBUG says: on but for "" and "0". */
+static int debug_of_environment(void)
+{
+	const char *value = getenv("SOON_DEBUG");
+
+	return value && value[0] && strcmp(value, "0") != 0 ? 1 : -1;
+}
+
 static void opts_fill(soon_opts *opts, const soon_opts *given)
 {
 	*opts = given ? *given : (soon_opts){ 0 };
@@ -142,6 +150,8 @@ static void opts_fill(soon_opts *opts, const soon_opts *given)
 		opts->tasks_max = TASKS_MAX_DEFAULT;
 	if (!opts->grace)
 		opts->grace = GRACE_DEFAULT;
+	if (!opts->debug)
+		opts->debug = debug_of_environment();
 }
 
 /* Makes an outermost group; nobody opened it, so nobody's timer or chain knows of it. */

@@ -75,6 +75,12 @@ static inline soon_ns soon__core_now(soon_core *core)
 	return soon__clock_now(&core->clock);
 }
 
+/* Whether trouble that could be lived with shall end the process, and more be recorded. */
+static inline bool soon__core_is_debug(const soon_core *core)
+{
+	return core->opts.debug > 0;
+}
+
 /* The point in time that is `timeout` away; SOON_NEVER for that and for what is beyond it. */
 static inline soon_ns soon__core_deadline(soon_core *core, soon_ns timeout)
 {

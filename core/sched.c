@@ -140,16 +140,11 @@ void soon__sched_arrive(soon_core *core)
 	reap_dead(sched);
 }
 
-void soon__sched_switch(soon_core *core)
+/* Leaves `self`, which is no longer the current task, for `next`, NULL for the loop. */
+static inline void switch_to(soon_core *core, soon_task *self, soon_task *next)
 {
 	struct soon__sched *sched = &core->sched;
-	soon_task *self = sched->current;
-	soon_task *next = pick(core);
 
-	sched->switch_count++;
-	run_next(sched, next);
-	if (next == self)
-		return;
 	soon__san_leave(&self->san, next ? &next->san : &sched->loop_san, false);
 	soon__switch(&self->sp, next ? next->sp : sched->loop_sp);
 	soon__san_arrive(&self->san, &sched->loop_san);
@@ -158,6 +153,32 @@ void soon__sched_switch(soon_core *core)
 	/* A task never moves: what it cached of thread-local addresses is still true. */
 	SOON_ASSERT(soon__core == core);
 	SOON_ASSERT(sched->current == self);
+}
+
+void soon__sched_switch(soon_core *core)
+{
+	soon_task *self = core->sched.current;
+	soon_task *next = pick(core);
+
+	core->sched.switch_count++;
+	run_next(&core->sched, next);
+	if (next != self)
+		switch_to(core, self, next);
+}
+
+void soon__sched_handoff(soon_core *core, soon_task *next)
+{
+	soon_task *self = core->sched.current;
+
+	SOON_ASSERT(next != self);
+	SOON_ASSERT(next->core == core);
+	SOON_ASSERT(next->state == SOON__TASK_PARKED && !next->wait);
+
+	/* The calls that may finish without parking are counted on: the two have one turn. */
+	core->sched.switch_count++;
+	core->sched.current = next;
+	next->state = SOON__TASK_RUNNING;
+	switch_to(core, self, next);
 }
 
 void soon__sched_yield(soon_core *core)

@@ -47,6 +47,12 @@ void soon__sched_init(soon_core *core, uint64_t seed);
 /* Leaves the current task, which the caller has queued or parked, for the next one. */
 void soon__sched_switch(soon_core *core);
 
+/*
+ * Leaves the current task, which the caller has parked, for `next`, whose wait has ended but which
+ * is in no queue. To the others the two are one task: nobody else runs in between.
+ */
+void soon__sched_handoff(soon_core *core, soon_task *next);
+
 /* Puts the current task at the end of the queue and lets the others run. */
 void soon__sched_yield(soon_core *core);
 

@@ -9,6 +9,7 @@
 #include <soon/scope.h>
 
 #include "core.h"
+#include "gen.h"
 #include "stuck.h"
 
 #include <stdatomic.h>
@@ -186,6 +187,17 @@ static void push_tasks_below(const soon_task *task, soon_task **work)
 		push_children(s, work);
 }
 
+/* The generators that it opened, whoever advances them. */
+static void push_gens(const soon_task *task, soon_task **work)
+{
+	for (const struct soon_gen *gen = task->gens; gen; gen = gen->next_open) {
+		if (gen->state == SOON__GEN_ENDED)
+			continue;
+		gen->task->work = *work;
+		*work = gen->task;
+	}
+}
+
 void soon__tasks_visit(soon_core *core, void (*visit)(soon_task *task, void *data), void *data)
 {
 	soon_task *work = NULL;
@@ -197,10 +209,7 @@ void soon__tasks_visit(soon_core *core, void (*visit)(soon_task *task, void *dat
 
 		work = task->work;
 		push_tasks_below(task, &work);
-		if (task->advanced) {
-			task->advanced->work = work;
-			work = task->advanced;
-		}
+		push_gens(task, &work);
 		visit(task, data);
 	}
 }

@@ -49,4 +49,7 @@ void *soon__context_make(void *stack_top, void *(*entry)(void *), void *entry_ar
 /* Calls `fn` with one argument word, by the ABI of the function's own type. */
 int soon__call_word(soon__fn fn, uint64_t word);
 
+/* As above, for a function that takes a pointer besides. */
+int soon__call_words(soon__fn fn, uint64_t word, const void *second);
+
 #endif

@@ -6,6 +6,7 @@
 #include <soon/task.h>
 
 #include "core.h"
+#include "gen.h"
 #include "switch.h"
 
 #include <stdarg.h>
@@ -28,6 +29,8 @@ void soon__task_returned(soon_task *task)
 		soon_die("task '%s' returned with a scope or group still open, opened at %s:%d",
 			task->name, task->scope->site ? task->scope->site->file : "?",
 			task->scope->site ? task->scope->site->line : 0);
+	if (SOON_UNLIKELY(task->gens != NULL))
+		soon__gens_close_left(task);
 	if (SOON_UNLIKELY(task->locks_held > 0))
 		soon_report_file(SOON_REPORT_ERROR, -EOWNERDEAD,
 			"task '%s', spawned at %s:%d, ended while it held %u locks", task->name,
@@ -69,7 +72,6 @@ static void *task_end(soon_task *task, int rc)
 static void *task_main(void *arg)
 {
 	soon_task *task = arg;
-
 	int rc;
 
 	soon__sched_arrive(task->core);
@@ -144,11 +146,9 @@ int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_
 	return 0;
 }
 
-void soon__task_launch(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,
+void soon__task_adopt(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,
 	const soon_site *site)
 {
-	soon_core *core = task->core;
-
 	task->group = group;
 	task->scope = &group->scope;
 	task->fn = fn;
@@ -158,8 +158,14 @@ void soon__task_launch(soon_task *task, struct soon__group *group, soon__fn fn, 
 		task->name = site->what;
 	soon__list_push_tail(&group->children, &task->sibling);
 	group->live_count++;
-	core->sched.live_count++;
-	soon__sched_ready(core, task);
+	task->core->sched.live_count++;
+}
+
+void soon__task_launch(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,
+	const soon_site *site)
+{
+	soon__task_adopt(task, group, fn, arg, site);
+	soon__sched_ready(task->core, task);
 }
 
 void soon__task_free(soon_task *task)

@@ -130,7 +130,11 @@ void soon__tasks_visit(soon_core *core, void (*visit)(soon_task *task, void *dat
 int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_t extra_bytes,
 	soon_task **ret_task);
 
-/* Fills in what it runs, links it into its group, and makes it ready. */
+/* Fills in what it runs, and links it into its group. */
+void soon__task_adopt(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,
+	const soon_site *site);
+
+/* As above, and makes it ready. */
 void soon__task_launch(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,
 	const soon_site *site);
 

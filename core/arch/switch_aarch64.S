@@ -143,4 +143,18 @@ soon__call_word:
 	.cfi_endproc
 	.size	soon__call_word, .-soon__call_word
 
+	.globl	soon__call_words
+	.hidden	soon__call_words
+	.type	soon__call_words, %function
+	.balign	16
+soon__call_words:
+	.cfi_startproc
+	hint	#34			/* bti c */
+	mov	x16, x0			/* fn */
+	mov	x0, x1			/* its first argument, pointer or integer alike */
+	mov	x1, x2			/* its second, a pointer */
+	br	x16			/* fn returns to our caller */
+	.cfi_endproc
+	.size	soon__call_words, .-soon__call_words
+
 	.section .note.GNU-stack, "", %progbits

@@ -152,4 +152,18 @@ soon__call_word:
 	.cfi_endproc
 	.size	soon__call_word, .-soon__call_word
 
+	.globl	soon__call_words
+	.hidden	soon__call_words
+	.type	soon__call_words, @function
+	.balign	16
+soon__call_words:
+	.cfi_startproc
+	endbr64
+	movq	%rdi, %rax		/* fn */
+	movq	%rsi, %rdi		/* its first argument, pointer or integer alike */
+	movq	%rdx, %rsi		/* its second, a pointer */
+	jmp	*%rax			/* fn returns to our caller */
+	.cfi_endproc
+	.size	soon__call_words, .-soon__call_words
+
 	.section .note.GNU-stack, "", @progbits

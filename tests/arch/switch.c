@@ -102,8 +102,22 @@ static void test_call(void)
 	CHECK_EQ(soon__call_word(SOON__CALL(take_pointer, &value)), -22);
 }
 
+static int take_two(short number, const int *other)
+{
+	return number * 100 + *other;
+}
+
+static void test_call_of_two(void)
+{
+	int value = -22;
+
+	CHECK_EQ(soon__call_words((soon__fn)take_two, SOON__WORD((int (*)(short))0, -3), &value),
+		-322);
+}
+
 int main(void)
 {
+	test_call_of_two();
 	test_switch();
 	test_call();
 	return 0;

@@ -26,7 +26,8 @@ template <class T, class A> inline uint64_t soon__arg_as(int (*)(T), A arg)
 		"a task takes one pointer or integer");
 	return (uint64_t)(T)(arg);
 }
-#define SOON__CALL(fn, arg) ((soon__fn)(fn)), soon__arg_as((fn), (arg))
+#define SOON__WORD(fn, arg) soon__arg_as((fn), (arg))
+#define SOON__CALL(fn, arg) ((soon__fn)(fn)), SOON__WORD(fn, arg)
 
 #else
 
@@ -77,7 +78,9 @@ static inline uint64_t soon__arg_pointer(const volatile void *arg)
 		default: _Generic((fn)(arg), int: 1, default: -1))]))
 /* clang-format on */
 
-#define SOON__CALL(fn, arg) ((void)SOON__CALL_OK(fn, arg), (soon__fn)(fn)), SOON__ARG(fn)(arg)
+/* The argument word by itself; `fn` serves for its type only. */
+#define SOON__WORD(fn, arg) ((void)SOON__CALL_OK(fn, arg), SOON__ARG(fn)(arg))
+#define SOON__CALL(fn, arg) ((soon__fn)(fn)), SOON__WORD(fn, arg)
 
 #endif
 

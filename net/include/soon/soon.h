@@ -23,6 +23,7 @@
 
 /* Waiting for one another. */
 #include <soon/mutex.h>
+#include <soon/gen.h>
 
 /* Other threads: posts inwards, blocking work outwards. */
 #include <soon/thread.h>
