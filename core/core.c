@@ -181,6 +181,7 @@ static int core_open(soon_core *core, const struct soon__seams *seams, const soo
 	soon__stacks_init(&core->stacks, core->opts.tasks_max);
 	core->offload = NULL;
 	core->tasks_made = 0;
+	core->lot = seams ? seams->sched_seed : 0;
 	core->external_count = 0;
 	core->is_shared = false;
 	core->has_main_ended = false;

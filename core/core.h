@@ -39,6 +39,7 @@ struct soon_core {
 	uint64_t tasks_made;                 /* the last task's id */
 	void (*main_ended_hook)(void *data); /* of the run's seams; may be NULL */
 	void *hook_data;
+	uint64_t lot;            /* state of the draws among ready cases of a select */
 	unsigned external_count; /* parked waits that another thread may end */
 	int main_rc;
 	uint8_t deadlock_step; /* see deadlock.c; 0: none was found */

@@ -9,13 +9,26 @@ static void take(struct soon__mutex *mutex, soon_task *task)
 {
 	mutex->owner = task;
 	mutex->owner_id = task->id;
+	mutex->owner_site = task->site;
 	task->locks_held++;
+}
+
+static void release(struct soon__mutex *mutex)
+{
+	mutex->owner->locks_held--;
+	mutex->owner = NULL;
 }
 
 /* Whether the owner, which is of this run, has ended; another task may live in its place. */
 static bool is_owner_dead(const struct soon__mutex *mutex)
 {
 	return mutex->owner->id != mutex->owner_id || mutex->owner->state == SOON__TASK_ENDED;
+}
+
+/* For reports: good whatever became of the owner. */
+static const soon_site *holder_of(const struct soon__mutex *mutex)
+{
+	return mutex->owner ? mutex->owner_site : NULL;
 }
 
 /* For the wait-for graph. */
@@ -35,9 +48,10 @@ static const soon_task *mutex_holder(const struct soon__wait *wait)
 static SOON_COLD int refuse_dead(const struct soon__mutex *mutex, const char *what)
 {
 	soon_report_file(SOON_REPORT_ERROR, -EOWNERDEAD,
-		"soon_%s: task number %ju of this run ended and left the mutex locked; task '%s' "
-		"will not get it before soon_mutex_init",
-		what, (uintmax_t)mutex->owner_id, soon_task_name(NULL));
+		"soon_%s: a task '%s', spawned at %s:%d, ended and left the mutex locked; task "
+		"'%s' will not get it before soon_mutex_init",
+		what, mutex->owner_site->what, mutex->owner_site->file, mutex->owner_site->line,
+		soon_task_name(NULL));
 	return -EOWNERDEAD;
 }
 
@@ -53,7 +67,7 @@ static SOON_COLD int refuse_relock(const soon_task *self)
 static SOON_COLD int refuse_unlock(struct soon__mutex *mutex)
 {
 	const soon_task *self = soon__task_self();
-	int rc = self ? soon__waitq_enter(&mutex->queue, mutex->owner != NULL, "mutex_unlock")
+	int rc = self ? soon__waitq_enter_held(&mutex->queue, holder_of(mutex), "mutex_unlock")
 		      : -EPERM;
 
 	if (!self)
@@ -65,17 +79,12 @@ static SOON_COLD int refuse_unlock(struct soon__mutex *mutex)
 	if (!mutex->owner)
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
 			"soon_mutex_unlock: task '%s' unlocks a mutex that is free", self->name);
-	else if (is_owner_dead(mutex))
-		soon_report_file(SOON_REPORT_ERROR, -EPERM,
-			"soon_mutex_unlock: task '%s' unlocks what task number %ju locked, which "
-			"has ended",
-			self->name, (uintmax_t)mutex->owner_id);
 	else
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
-			"soon_mutex_unlock: task '%s' unlocks the mutex of task '%s', spawned at "
-			"%s:%d",
-			self->name, mutex->owner->name, mutex->owner->site->file,
-			mutex->owner->site->line);
+			"soon_mutex_unlock: task '%s' unlocks what was locked by a task '%s', "
+			"spawned at %s:%d, which %s",
+			self->name, mutex->owner_site->what, mutex->owner_site->file,
+			mutex->owner_site->line, is_owner_dead(mutex) ? "has ended" : "goes on");
 	return -EPERM;
 }
 
@@ -91,12 +100,17 @@ static ssize_t wait_for(struct soon__mutex *mutex, enum soon__abort (*abort)(str
 	return rc;
 }
 
-static __attribute__((noinline)) int lock_slow(struct soon__mutex *mutex, soon_task *self)
+static __attribute__((noinline)) int lock_slow(struct soon__mutex *mutex)
 {
-	int rc = soon__waitq_enter(&mutex->queue, mutex->owner != NULL, "mutex_lock");
+	int rc = soon__waitq_checkpoint("mutex_lock");
+	soon_task *self;
 
 	if (rc < 0)
 		return rc;
+	rc = soon__waitq_enter_held(&mutex->queue, holder_of(mutex), "mutex_lock");
+	if (rc < 0)
+		return rc;
+	self = soon__core->sched.current;
 	if (!mutex->owner) {
 		take(mutex, self);
 		return 0;
@@ -113,17 +127,19 @@ void soon_mutex_init(soon_mutex *mutex)
 	*mutex = (soon_mutex)SOON_MUTEX_INIT;
 }
 
+/* Locks what is free without a call, so that nothing has to be saved for one. */
 int soon_mutex_lock(soon_mutex *storage)
 {
 	struct soon__mutex *mutex = soon__mutex_of(storage);
-	int rc = soon__waitq_checkpoint("mutex_lock");
 	soon_core *core = soon__core;
+	soon_task *self = soon__task_self();
 
-	if (SOON_UNLIKELY(rc < 0))
-		return rc;
+	if (SOON_UNLIKELY(!self || !soon__waitq_is_quick(core, self)))
+		return lock_slow(mutex);
 	if (SOON_UNLIKELY(mutex->owner || mutex->queue.run_id != core->run_id))
-		return lock_slow(mutex, core->sched.current);
-	take(mutex, core->sched.current);
+		return lock_slow(mutex);
+	core->sched.inline_left--;
+	take(mutex, self);
 	return 0;
 }
 
@@ -138,7 +154,7 @@ int soon_mutex_try_lock(soon_mutex *storage)
 			SOON_REPORT_ERROR, -EPERM, "soon_mutex_try_lock: must be called in a task");
 		return -EPERM;
 	}
-	rc = soon__waitq_enter(&mutex->queue, mutex->owner != NULL, "mutex_try_lock");
+	rc = soon__waitq_enter_held(&mutex->queue, holder_of(mutex), "mutex_try_lock");
 	if (rc < 0)
 		return rc;
 	if (!mutex->owner) {
@@ -150,26 +166,33 @@ int soon_mutex_try_lock(soon_mutex *storage)
 
 void soon__mutex_pass(struct soon__mutex *mutex)
 {
-	struct soon__waiter *next;
+	struct soon__waiter *next = soon__waitq_pop(&mutex->queue);
 
-	SOON_ASSERT(mutex->owner->locks_held > 0);
-	mutex->owner->locks_held--;
-	mutex->owner = NULL;
-	if (SOON_LIKELY(!mutex->queue.head))
-		return;
-	next = soon__waitq_pop(&mutex->queue);
-	take(mutex, next->wait->task);
-	soon__queued_wake(next, 0);
+	release(mutex);
+	if (next) {
+		take(mutex, next->wait->task);
+		soon__queued_wake(next, 0);
+	}
+}
+
+static __attribute__((noinline)) int unlock_slow(struct soon__mutex *mutex)
+{
+	const soon_task *self = soon__task_self();
+
+	if (!self || !soon__mutex_is_owner(mutex, self))
+		return refuse_unlock(mutex);
+	soon__mutex_pass(mutex);
+	return 0;
 }
 
 int soon_mutex_unlock(soon_mutex *storage)
 {
 	struct soon__mutex *mutex = soon__mutex_of(storage);
-	const soon_task *self = soon__task_self();
+	soon_task *self = soon__task_self();
 
-	if (SOON_UNLIKELY(!self || !soon__mutex_is_owner(mutex, self)))
-		return refuse_unlock(mutex);
-	soon__mutex_pass(mutex);
+	if (SOON_UNLIKELY(!self || !soon__mutex_is_owner(mutex, self) || mutex->queue.head))
+		return unlock_slow(mutex);
+	release(mutex);
 	return 0;
 }
 

@@ -18,6 +18,8 @@ struct __attribute__((may_alias)) soon__mutex {
 	struct soon__waitq queue;
 	soon_task *owner; /* NULL: free, and then nobody waits */
 	uint64_t owner_id;
+	const soon_site
+		*owner_site; /* its spawn: static, so good to name the owner even when gone */
 };
 
 _Static_assert(sizeof(struct soon__mutex) <= sizeof(soon_mutex), "a mutex fits its storage");

@@ -2,13 +2,19 @@
 /*
  * report.c: where trouble is told: the report sink, and the last words before an abort.
  *
+ * Three levels, so that no report vanishes in silence: the program's sink; when that fails, or
+ * itself files a report, one line to stderr that says so; when stderr takes nothing, a bare line by
+ * a plain write, which may be luckier, and a count.
+ *
  * Reports are rare and the sink is the program's, so this file is as small in means as it can be:
  * no lock, no allocation, one write. It is called on task stacks, hence the short text.
  */
 #include <soon/assert.h>
-#include <soon/task.h>
 
+#include "core/spi/text.h"
 #include "core/spi/watch.h"
+
+#include "core.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -26,10 +32,13 @@ static void *sink_data;
 static soon_report_fn watcher;
 static void *watcher_data;
 
-static atomic_uint_least64_t errors;
+static atomic_uint_least64_t errors, lost;
 
-/* A sink that itself trips an assertion must not be called again for it. */
-static _Thread_local bool is_reporting;
+/*
+ * What the sink of this thread is busy with, NULL for nothing. A sink that itself files a report,
+ * or trips an assertion, must not be called again for it.
+ */
+static _Thread_local const soon_report *in_sink;
 
 static const char *const level_names[] = {
 	[SOON_REPORT_INFO] = "info",
@@ -37,64 +46,118 @@ static const char *const level_names[] = {
 	[SOON_REPORT_ERROR] = "error",
 };
 
-static struct iovec piece(const char *text)
+/* A line in pieces, to be written by one system call: lines of several threads do not mix. */
+struct line {
+	struct iovec pieces[16]; /* as many as write_line() adds */
+	int count;
+	size_t len;
+};
+
+static void add(struct line *line, const char *text)
 {
+	SOON_ASSERT((size_t)line->count < sizeof line->pieces / sizeof line->pieces[0]);
 	/* The vector is only read; iovec serves both directions and has no const. */
-	return (struct iovec){ (void *)(uintptr_t)text, strlen(text) };
+	line->pieces[line->count] = (struct iovec){ (void *)(uintptr_t)text, strlen(text) };
+	line->len += line->pieces[line->count++].iov_len;
 }
 
-/* The default sink: one line in one system call, so that lines of several threads do not mix. */
-static void write_line(const soon_report *report)
+static void add_errno(struct line *line, const char *before, int rc, const char *after)
 {
-	const char *name = report->rc < 0 ? strerrorname_np(-report->rc) : NULL;
-	struct iovec line[4 + 3 + 2 + 1]; /* as filled below */
-	int count = 0;
+	const char *name = rc < 0 ? strerrorname_np(-rc) : NULL;
 
-	line[count++] = piece("soon: ");
-	line[count++] = piece(level_names[report->level]);
-	line[count++] = piece(": ");
-	line[count++] = piece(report->text);
-	if (name != NULL) {
-		line[count++] = piece(" (-");
-		line[count++] = piece(name);
-		line[count++] = piece(")");
-	}
+	if (name == NULL)
+		return;
+	add(line, before);
+	add(line, name);
+	add(line, after);
+}
+
+/*
+ * The default sink: one line to stderr. `sink_rc` is what the program's sink gave; `about` what it
+ * was busy with when it filed this report, or NULL.
+ */
+static int write_line(const soon_report *report, int sink_rc, const soon_report *about)
+{
+	struct line line = { .count = 0 };
+
+	add(&line, "soon: ");
+	add(&line, level_names[report->level]);
+	add(&line, ": ");
+	add(&line, report->text);
+	add_errno(&line, " (-", report->rc, ")");
 	if (report->task != NULL) {
-		line[count++] = piece(" in task ");
-		line[count++] = piece(report->task);
+		add(&line, " in task ");
+		add(&line, report->task);
 	}
-	line[count++] = piece("\n");
-	/* There is nobody left to tell that stderr is gone. */
-	ssize_t written = writev(STDERR_FILENO, line, count);
-	(void)written;
+	if (sink_rc < 0)
+		add(&line, " [the report sink failed");
+	add_errno(&line, " with -", sink_rc, "");
+	if (sink_rc < 0)
+		add(&line, "]");
+	if (about != NULL) {
+		add(&line, " [filed by the report sink, at: ");
+		add(&line, about->text);
+		add(&line, "]");
+	}
+	add(&line, "\n");
+	return soon__writev_all(STDERR_FILENO, line.pieces, line.count, line.len);
+}
+
+/* The third level: nothing is put together any more. */
+static void bare_line(void)
+{
+	static const char text[] = "soon: error: a report could not be written\n";
+
+	atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
+	/* There is nobody left to tell that this failed, too. */
+	(void)soon__write_all(STDERR_FILENO, text, sizeof text - 1);
 }
 
 static void file_report(const soon_report *report)
 {
+	const soon_report *about = in_sink;
+	int rc = 0;
+
 	if (report->level == SOON_REPORT_ERROR)
 		atomic_fetch_add_explicit(&errors, 1, memory_order_relaxed);
 	if (watcher != NULL)
-		watcher(report, watcher_data);
-	if (sink == NULL || is_reporting) {
-		write_line(report);
-		return;
+		(void)watcher(
+			report, watcher_data); /* it watches: the sink answers for the report */
+	if (sink != NULL && about == NULL) {
+		in_sink = report;
+		rc = sink(report, sink_data);
+		in_sink = NULL;
+		if (rc >= 0)
+			return;
 	}
-	is_reporting = true;
-	sink(report, sink_data);
-	is_reporting = false;
+	if (write_line(report, rc, about) < 0)
+		bare_line();
 }
 
-static SOON_PRINTF(3, 0) void file_text(
-	soon_report_level level, int rc, const char *fmt, va_list args)
+/* A report is one line, whatever was formatted into it. */
+static void make_one_line(char *text)
 {
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ')
+			*text = ' ';
+}
+
+static SOON_PRINTF(4, 0) void file_text(
+	soon_report_level level, int rc, const soon_site *site, const char *fmt, va_list args)
+{
+	const soon_task *task = soon__task_self();
 	char text[SOON_REPORT_TEXT_BYTES];
 
 	if (vsnprintf(text, sizeof text, fmt, args) < 0)
 		text[0] = '\0';
+	make_one_line(text);
 	file_report(&(soon_report){
 		.level = level,
 		.rc = rc,
-		.task = soon_self() != NULL ? soon_task_name(NULL) : NULL,
+		.task = task ? task->name : NULL,
+		.task_id = task ? task->id : 0,
+		.spawn_site = task ? task->site : NULL,
+		.site = site,
 		.text = text,
 	});
 }
@@ -116,6 +179,11 @@ uint64_t soon_report_errors(void)
 	return atomic_load_explicit(&errors, memory_order_relaxed);
 }
 
+uint64_t soon_reports_lost(void)
+{
+	return atomic_load_explicit(&lost, memory_order_relaxed);
+}
+
 void soon_report_file(soon_report_level level, int rc, const char *fmt, ...)
 {
 	va_list args;
@@ -123,7 +191,18 @@ void soon_report_file(soon_report_level level, int rc, const char *fmt, ...)
 	SOON_ASSERT(level <= SOON_REPORT_ERROR);
 	SOON_ASSERT(rc <= 0);
 	va_start(args, fmt);
-	file_text(level, rc, fmt, args);
+	file_text(level, rc, NULL, fmt, args);
+	va_end(args);
+}
+
+void soon_report_at(soon_report_level level, int rc, const soon_site *site, const char *fmt, ...)
+{
+	va_list args;
+
+	SOON_ASSERT(level <= SOON_REPORT_ERROR);
+	SOON_ASSERT(rc <= 0);
+	va_start(args, fmt);
+	file_text(level, rc, site, fmt, args);
 	va_end(args);
 }
 
@@ -132,7 +211,7 @@ void soon_die(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	file_text(SOON_REPORT_ERROR, 0, fmt, args);
+	file_text(SOON_REPORT_ERROR, 0, NULL, fmt, args);
 	va_end(args);
 	abort();
 }

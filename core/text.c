@@ -170,22 +170,71 @@ static int write_some(int fd, const char *data, size_t len)
 	return 0;
 }
 
-int soon__write_all(int fd, const char *data, size_t len)
+static int writev_once(int fd, const struct iovec *pieces, int count, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = writev(fd, pieces, count);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
+}
+
+/* A reader that went away must not end the process by a signal: not for a report. */
+struct pipe_guard {
+	sigset_t before, pending;
+	int saved_errno; /* the interrupted code may be about to read it */
+};
+
+static void pipe_signal_only(sigset_t *ret_set)
+{
+	(void)sigemptyset(ret_set);
+	(void)sigaddset(ret_set, SIGPIPE);
+}
+
+static void guard_begin(struct pipe_guard *guard)
+{
+	sigset_t pipe_only;
+
+	guard->saved_errno = errno;
+	pipe_signal_only(&pipe_only);
+	(void)sigemptyset(&guard->pending);
+	(void)sigpending(&guard->pending);
+	(void)pthread_sigmask(SIG_BLOCK, &pipe_only, &guard->before);
+}
+
+static void guard_end(const struct pipe_guard *guard, int rc)
 {
 	const struct timespec no_time = { 0 };
-	sigset_t pipe_only, before, pending;
-	int saved = errno, rc; /* the interrupted code may be about to read it */
+	sigset_t pipe_only;
 
-	/* A reader that went away must not end the process by a signal: not for a report. */
-	(void)sigemptyset(&pipe_only);
-	(void)sigaddset(&pipe_only, SIGPIPE);
-	(void)sigemptyset(&pending);
-	(void)sigpending(&pending);
-	(void)pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
-	rc = write_some(fd, data, len);
-	if (rc == -EPIPE && !sigismember(&pending, SIGPIPE))
+	pipe_signal_only(&pipe_only);
+	if (rc == -EPIPE && !sigismember(&guard->pending, SIGPIPE))
 		(void)sigtimedwait(&pipe_only, NULL, &no_time);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	errno = saved;
+	(void)pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
+	errno = guard->saved_errno;
+}
+
+int soon__write_all(int fd, const char *data, size_t len)
+{
+	struct pipe_guard guard;
+	int rc;
+
+	guard_begin(&guard);
+	rc = write_some(fd, data, len);
+	guard_end(&guard, rc);
+	return rc;
+}
+
+int soon__writev_all(int fd, const struct iovec *pieces, int count, size_t len)
+{
+	struct pipe_guard guard;
+	int rc;
+
+	guard_begin(&guard);
+	rc = writev_once(fd, pieces, count, len);
+	guard_end(&guard, rc);
 	return rc;
 }

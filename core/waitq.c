@@ -3,23 +3,25 @@
 
 #include <stdio.h>
 
-/* Enough for "task '<name>', spawned at <file>:<line>"; cut beyond. */
-enum { PARTY_BYTES = 160 };
+/* Enough for a run and a task with its name and place; cut beyond. */
+enum { PARTY_BYTES = 240 };
 
+/* Whose the object is. Sites are static: they outlive the task, its run and its thread. */
 static SOON_COLD const char *name_owner(
-	const struct soon__waitq *queue, char text[static PARTY_BYTES])
+	const struct soon__waitq *queue, const soon_site *holder, char text[static PARTY_BYTES])
 {
+	const soon_site *site = holder ? holder : queue->site;
 	int len = snprintf(text, PARTY_BYTES, "run %ju of this process", (uintmax_t)queue->run_id);
 
-	/* The site is static: it outlives the task, its run and its thread. */
-	if (queue->site && len > 0 && len < PARTY_BYTES)
+	if (site && len > 0 && len < PARTY_BYTES)
 		(void)snprintf(text + len, (size_t)(PARTY_BYTES - len),
-			", where '%s', spawned at %s:%d, was the first to wait for it",
-			queue->site->what, queue->site->file, queue->site->line);
+			", where a task '%s', spawned at %s:%d, %s", site->what, site->file,
+			site->line, holder ? "holds it" : "was the first to wait for it");
 	return text;
 }
 
-static SOON_COLD int refuse(const struct soon__waitq *queue, int rc, const char *what)
+static SOON_COLD int refuse(
+	const struct soon__waitq *queue, const soon_site *holder, int rc, const char *what)
 {
 	char owner[PARTY_BYTES];
 
@@ -28,32 +30,33 @@ static SOON_COLD int refuse(const struct soon__waitq *queue, int rc, const char 
 			"soon_%s: must be called on a core's thread; this one runs none", what);
 	else if (rc == -EPERM)
 		soon_report_file(SOON_REPORT_ERROR, rc,
-			"soon_%s: the object belongs to another core, in %s; task '%s' is in run "
-			"%ju",
-			what, name_owner(queue, owner), soon_task_name(NULL),
-			(uintmax_t)soon__core->run_id);
+			"soon_%s: task '%s' of run %ju uses an object that belongs to another "
+			"core, to %s",
+			what, soon_task_name(NULL), (uintmax_t)soon__core->run_id,
+			name_owner(queue, holder, owner));
 	else
 		soon_report_file(SOON_REPORT_ERROR, rc,
-			"soon_%s: the object was in use when %s ended; task '%s' in run %ju has to "
-			"initialise it first",
-			what, name_owner(queue, owner), soon_task_name(NULL),
-			(uintmax_t)soon__core->run_id);
+			"soon_%s: task '%s' of run %ju uses an object that an ended run left in "
+			"use and that nobody has initialised since: %s",
+			what, soon_task_name(NULL), (uintmax_t)soon__core->run_id,
+			name_owner(queue, holder, owner));
 	return rc;
 }
 
-int soon__waitq_enter_slow(struct soon__waitq *queue, bool is_held, const char *what)
+int soon__waitq_enter_slow(
+	struct soon__waitq *queue, bool is_held, const soon_site *holder, const char *what)
 {
 	const soon_core *core = soon__core;
 	bool is_idle = !is_held && !queue->head;
 
 	if (!core)
-		return refuse(queue, -EPERM, what);
+		return refuse(queue, holder, -EPERM, what);
 	SOON_ASSERT(queue->run_id != core->run_id);
 	if (queue->run_id != 0 && soon__run_is_live(queue->run_id)) {
 		if (!is_idle || queue->site)
-			return refuse(queue, -EPERM, what);
+			return refuse(queue, holder, -EPERM, what);
 	} else if (queue->run_id != 0 && !is_idle) {
-		return refuse(queue, -EOWNERDEAD, what);
+		return refuse(queue, holder, -EOWNERDEAD, what);
 	}
 	queue->run_id = core->run_id;
 	queue->site = NULL;

@@ -47,7 +47,8 @@ struct soon__queued {
 };
 
 /* What soon__waitq_enter() does when there is more to it than a look. */
-SOON_COLD int soon__waitq_enter_slow(struct soon__waitq *queue, bool is_held, const char *what);
+SOON_COLD int soon__waitq_enter_slow(
+	struct soon__waitq *queue, bool is_held, const soon_site *holder, const char *what);
 
 /*
  * To be called before the object is read or written: makes it the running core's.
@@ -61,21 +62,37 @@ static inline int soon__waitq_enter(struct soon__waitq *queue, bool is_held, con
 
 	if (SOON_LIKELY(core && queue->run_id == core->run_id))
 		return 0;
-	return soon__waitq_enter_slow(queue, is_held, what);
+	return soon__waitq_enter_slow(queue, is_held, NULL, what);
+}
+
+/* The same where the object knows the spawn of who holds it; NULL: nobody does. */
+static inline int soon__waitq_enter_held(
+	struct soon__waitq *queue, const soon_site *holder, const char *what)
+{
+	const soon_core *core = soon__core;
+
+	if (SOON_LIKELY(core && queue->run_id == core->run_id))
+		return 0;
+	return soon__waitq_enter_slow(queue, holder != NULL, holder, what);
+}
+
+/* Whether soon__checkpoint_inline() has nothing to do but count. */
+static inline bool soon__waitq_is_quick(const soon_core *core, const soon_task *task)
+{
+	return !soon__task_is_cancelled(task) && core->sched.inline_left > 0;
 }
 
 /*
  * Entry of a call that may finish without parking: soon__checkpoint_inline() without a call while
- * there is nothing to do.
+ * that has nothing to do but count.
  */
 static inline int soon__waitq_checkpoint(const char *what)
 {
-	soon_core *core = soon__core;
 	const soon_task *task = soon__task_self();
 
-	if (SOON_UNLIKELY(!task || soon__task_is_cancelled(task) || core->sched.inline_left == 0))
+	if (SOON_UNLIKELY(!task || !soon__waitq_is_quick(soon__core, task)))
 		return soon__checkpoint_inline(what);
-	core->sched.inline_left--;
+	soon__core->sched.inline_left--;
 	return 0;
 }
 

@@ -13,6 +13,8 @@
 
 #include <soon/base.h>
 
+#include <sys/uio.h>
+
 #define SOON__TEXT_NO_FD (-1)
 
 struct soon__text {
@@ -52,5 +54,8 @@ void soon__text_flush(struct soon__text *text);
  * block takes nothing for a second. Leaves errno alone. Signal-safe.
  */
 int soon__write_all(int fd, const char *data, size_t len);
+
+/* Writes `len` bytes in pieces by one system call, or fails as above; -EIO when a part got out. */
+int soon__writev_all(int fd, const struct iovec *pieces, int count, size_t len);
 
 #endif

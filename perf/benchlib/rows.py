@@ -168,6 +168,10 @@ ROWS = {
     "within": Micro("micro_sched within", [
         ("within", "soon_within around a call that does not block", "ns", Bar()),
     ]),
+    "mutex": Micro("micro_sync mutex", [
+        ("mutex", "mutex lock + unlock, free", "ns", Bar(5)),
+        ("mutex_handed", "the same, handed between two tasks that wait for it", "ns", Bar()),
+    ]),
     "offload": Micro("micro_sched offload", [
         ("offload", "offload round trip", "us", Bar()),
     ]),

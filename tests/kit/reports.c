@@ -28,7 +28,7 @@ static uint64_t error_count;
 uint64_t soon__test_expected;
 
 /* Called on whatever thread files. */
-static void keep(const soon_report *report, void *data)
+static int keep(const soon_report *report, void *data)
 {
 	(void)data;
 	(void)pthread_mutex_lock(&lock);
@@ -41,6 +41,7 @@ static void keep(const soon_report *report, void *data)
 		(void)snprintf(k->task, sizeof k->task, "%s", report->task ? report->task : "");
 	}
 	(void)pthread_mutex_unlock(&lock);
+	return 0;
 }
 
 void soon__kit_reports_begin(void)

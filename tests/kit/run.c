@@ -6,12 +6,13 @@
  * does too; so what the developer needs most, the seed, is printed on the way out of the process.
  */
 #include <soon/assert.h>
-#include <soon/test_clock.h>
-#include <soon/test_run.h>
+#include <soon/test.h>
+#include <soon/thread.h>
 
 #include "ledger.h"
 #include "poller.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,10 @@ struct kit_run {
 static uint64_t seed_now;
 static bool is_unfinished;
 static struct sigaction abort_before;
+
+/* There when the test is built with AddressSanitizer, whoever built the kit. */
+extern void __asan_unpoison_memory_region(const volatile void *, size_t) __attribute__((weak));
+extern void __sanitizer_set_death_callback(void (*fn)(void)) __attribute__((weak));
 
 /* Async-signal-safe. */
 static void say_seed(void)
@@ -69,7 +74,28 @@ static void watch_the_end(void)
 		return;
 	is_watched = true;
 	(void)atexit(say_seed);
+	if (__sanitizer_set_death_callback)
+		__sanitizer_set_death_callback(say_seed);
 	(void)sigaction(SIGABRT, &act, &abort_before);
+}
+
+/*
+ * A test framework is about to jump from a task's stack to the thread's. The frames of the run's
+ * loop, which it jumps over, stay marked for AddressSanitizer as if they were in use.
+ */
+void soon__test_leave(void)
+{
+	pthread_attr_t attr;
+	size_t bytes;
+	void *low;
+
+	say_seed();
+	if (!__asan_unpoison_memory_region || !soon_on_core() ||
+		pthread_getattr_np(pthread_self(), &attr) != 0)
+		return;
+	if (pthread_attr_getstack(&attr, &low, &bytes) == 0)
+		__asan_unpoison_memory_region(low, bytes);
+	(void)pthread_attr_destroy(&attr);
 }
 
 static void main_ended(void *data)

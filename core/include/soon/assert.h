@@ -43,6 +43,10 @@ SOON_API __attribute__((noreturn)) SOON_COLD void soon_die(const char *fmt, ...)
 SOON_API SOON_COLD void soon_report_file(soon_report_level level, int rc, const char *fmt, ...)
 	SOON_PRINTF(3, 4);
 
+/* Likewise about `site`, which the report's reader gets, too. Null: `site` for none. */
+SOON_API SOON_COLD void soon_report_at(soon_report_level level, int rc,
+	const soon_site *SOON_NULLABLE site, const char *fmt, ...) SOON_PRINTF(4, 5);
+
 /* The object that has `member` at `ptr`. */
 #define SOON_CONTAINER_OF(ptr, type, member)                                                       \
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))

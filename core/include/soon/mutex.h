@@ -37,7 +37,7 @@ extern "C" {
 
 /* A mutex. All of it is private; all zero is one that is free. */
 typedef struct soon_mutex {
-	uint64_t soon__opaque[6];
+	uint64_t soon__opaque[7];
 } soon_mutex;
 
 /* A condition. All of it is private; all zero is one that nobody waits for. */

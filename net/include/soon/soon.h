@@ -25,6 +25,9 @@
 #include <soon/mutex.h>
 #include <soon/gen.h>
 
+/* Handing items on, and waiting for one of several. */
+#include <soon/chan.h>
+
 /* Other threads: posts inwards, blocking work outwards. */
 #include <soon/thread.h>
 

@@ -14,11 +14,12 @@
 /* All reports, one per line. */
 static char told[8192];
 
-static void keep(const soon_report *report, void *unused)
+static int keep(const soon_report *report, void *unused)
 {
 	(void)unused;
 	(void)strncat(told, report->text, sizeof told - strlen(told) - 2);
 	(void)strncat(told, "\n", sizeof told - strlen(told) - 1);
+	return 0;
 }
 
 static int join_other(soon_task **other)

@@ -205,10 +205,11 @@ SOON_TEST_PLAIN(fault, little_address_space_means_fewer_tasks)
 	cr_assert_eq(FAKE_RUN(NULL, spawn_all, NULL), count);
 }
 
-static void ignore(const soon_report *report, void *data)
+static int ignore(const soon_report *report, void *data)
 {
 	(void)report;
 	(void)data;
+	return 0;
 }
 
 SOON_TEST_PLAIN(fault, no_address_space_fails_the_run_with_a_report)

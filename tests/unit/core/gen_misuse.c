@@ -18,13 +18,14 @@ static struct {
 	char all[4 * SOON_REPORT_TEXT_BYTES];
 } told;
 
-static void keep(const soon_report *report, void *unused)
+static int keep(const soon_report *report, void *unused)
 {
 	(void)unused;
 	told.count++;
 	told.rc = report->rc;
 	(void)snprintf(told.text, sizeof told.text, "%s", report->text);
 	(void)strncat(told.all, report->text, sizeof told.all - strlen(told.all) - 1);
+	return 0;
 }
 
 static void listen(void)

@@ -271,10 +271,11 @@ SOON_TEST_PLAIN(misuse, posting_a_callback_without_function_aborts)
 
 /* An abort inside the program's own sink still gets out. */
 
-static void sink_that_fails(const soon_report *report, void *data)
+static int sink_that_fails(const soon_report *report, void *data)
 {
 	(void)data;
 	SOON_ASSERT(report->rc == 12345);
+	return 0;
 }
 
 static void fail_in_sink(void)

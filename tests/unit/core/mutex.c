@@ -158,7 +158,7 @@ static int unlock_others(void *unused)
 {
 	(void)unused;
 	ASSERT_REPORTED(soon_mutex_unlock(&lock), -EPERM, "unlock_others",
-		"unlocks the mutex of task 'mutex_misuse_is_refused_and_names_both_task'");
+		"'mutex_misuse_is_refused_and_names_both_task', spawned at");
 	return 0;
 }
 
@@ -261,12 +261,9 @@ SOON_TEST_PLAIN(mutex, serves_one_run_after_another)
 static int find_left(void *unused)
 {
 	(void)unused;
-	ASSERT_REPORTED(
-		soon_mutex_lock(&lock), -EOWNERDEAD, "in use when run 1", "task 'find_left'");
-	ASSERT_REPORTED(
-		soon_mutex_try_lock(&lock), -EOWNERDEAD, "in use when run 1", "task 'find_left'");
-	ASSERT_REPORTED(
-		soon_mutex_unlock(&lock), -EOWNERDEAD, "in use when run 1", "task 'find_left'");
+	ASSERT_REPORTED(soon_mutex_lock(&lock), -EOWNERDEAD, "task 'find_left'", "left in use");
+	ASSERT_REPORTED(soon_mutex_try_lock(&lock), -EOWNERDEAD, "task 'find_left'", "left in use");
+	ASSERT_REPORTED(soon_mutex_unlock(&lock), -EOWNERDEAD, "task 'find_left'", "left in use");
 	cr_assert_not(soon_mutex_is_held(&lock));
 	soon_mutex_init(&lock);
 	return contend(NULL);
@@ -281,9 +278,12 @@ SOON_TEST_PLAIN(mutex, left_by_a_run_that_ended_is_owner_dead)
 static int refused_elsewhere(void *unused)
 {
 	(void)unused;
-	ASSERT_REPORTED(soon_mutex_lock(&lock), -EPERM, "another core", "is in run 2");
-	ASSERT_REPORTED(soon_mutex_try_lock(&lock), -EPERM, "another core", "is in run 2");
-	ASSERT_REPORTED(soon_mutex_unlock(&lock), -EPERM, "another core", "is in run 2");
+	ASSERT_REPORTED(soon_mutex_lock(&lock), -EPERM, "of run 2 uses",
+		"belongs to another core, to run 1");
+	ASSERT_REPORTED(soon_mutex_try_lock(&lock), -EPERM, "of run 2 uses",
+		"belongs to another core, to run 1");
+	ASSERT_REPORTED(soon_mutex_unlock(&lock), -EPERM, "of run 2 uses",
+		"belongs to another core, to run 1");
 	return 0;
 }
 

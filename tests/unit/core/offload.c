@@ -420,10 +420,11 @@ static int hang_body(void)
 	return soon_offload(leave_something_behind, &key);
 }
 
-static void note_report(const soon_report *report, void *data)
+static int note_report(const soon_report *report, void *data)
 {
 	if (report->level == SOON_REPORT_ERROR)
 		strncat(data, report->text, 500);
+	return 0;
 }
 
 SOON_TEST_PLAIN(offload, thread_that_does_not_end_is_reported_and_left)

@@ -16,10 +16,11 @@
 /* The last report; threads take turns where it is looked at. */
 static char report_text[SOON_REPORT_TEXT_BYTES] __attribute__((unused));
 
-static inline void keep_report(const soon_report *report, void *data)
+static inline int keep_report(const soon_report *report, void *data)
 {
 	(void)data;
 	(void)strncpy(report_text, report->text, sizeof report_text - 1);
+	return 0;
 }
 
 /* `expr` gives `expected` and files one report, which contains both texts. */

@@ -73,10 +73,11 @@ static const soon_http_server server = {
 	.stats = &stats,
 };
 
-static void count_warnings(const soon_report *report, void *unused)
+static int count_warnings(const soon_report *report, void *unused)
 {
 	(void)unused;
 	warnings += report->level == SOON_REPORT_WARNING;
+	return 0;
 }
 
 /* Reads a plain socket to its end; `answer` ends in NUL. */

@@ -16,10 +16,11 @@
 /* Keeps the last report that was filed. */
 static char last_report[1024];
 
-static void report_keep(const soon_report *report, void *unused)
+static int report_keep(const soon_report *report, void *unused)
 {
 	(void)unused;
 	(void)snprintf(last_report, sizeof last_report, "%s", report->text);
+	return 0;
 }
 
 static void report_has(const char *part)

@@ -71,11 +71,12 @@ static void talk(void)
 
 static unsigned reports;
 
-static void report_count(const soon_report *report, void *unused)
+static int report_count(const soon_report *report, void *unused)
 {
 	(void)report;
 	(void)unused;
 	reports++;
+	return 0;
 }
 
 NET_TEST(memory, every_allocation_of_a_stream_may_fail, .timeout = 60)

@@ -7,11 +7,12 @@
 static unsigned reports;
 static char last_report[1024];
 
-static void report_count(const soon_report *report, void *unused)
+static int report_count(const soon_report *report, void *unused)
 {
 	(void)unused;
 	reports++;
 	(void)snprintf(last_report, sizeof last_report, "%s", report->text);
+	return 0;
 }
 
 /* A service in a group of its own, and where it is. */

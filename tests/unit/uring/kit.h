@@ -122,16 +122,17 @@ struct kit_reports {
 	char text[2048]; /* all, a line each, cut */
 };
 
-static inline void kit_reports_sink(const soon_report *report, void *data)
+static inline int kit_reports_sink(const soon_report *report, void *data)
 {
 	struct kit_reports *reports = data;
 	size_t len = strlen(reports->text);
 
 	if (report->level == SOON_REPORT_INFO)
-		return;
+		return 0;
 	reports->count++;
 	reports->rc = report->rc;
 	(void)snprintf(reports->text + len, sizeof(reports->text) - len, "%s\n", report->text);
+	return 0;
 }
 
 static inline __attribute__((unused)) void kit_reports_keep(struct kit_reports *reports)

@@ -43,6 +43,7 @@ extern "C" {
 #else
 #define SOON_TEST_FAIL(...) soon__test_failed(__FILE__, __LINE__, __VA_ARGS__)
 #endif
+void soon__test_leave(void);
 __attribute__((noreturn)) void soon__test_failed(const char *file, int line, const char *fmt, ...)
 	SOON_PRINTF(3, 4);
 
@@ -52,6 +53,15 @@ __attribute__((noreturn)) void soon__test_failed(const char *file, int line, con
 #endif
 
 #ifdef SOON__TEST_CRITERION
+
+/* A failed assertion jumps out of the task; on the way the seed is printed. */
+__attribute__((noreturn)) static inline void soon__criterion_abort(void)
+{
+	soon__test_leave();
+	criterion_abort_test();
+}
+#undef CR_FAIL_ABORT_
+#define CR_FAIL_ABORT_ soon__criterion_abort
 
 /* Further arguments of the four are Criterion's: .timeout, .signal, .disabled, .init. */
 
@@ -72,10 +82,10 @@ __attribute__((noreturn)) void soon__test_failed(const char *file, int line, con
 	}                                                                                          \
 	Test(suite, name, ##__VA_ARGS__)                                                           \
 	{                                                                                          \
-		static soon_verdict verdict;                                                       \
-		const soon_test_opts opts = { .flags = (flags_), .seeds = (count_) };              \
-		if (!soon_test_run(&opts, suite##_##name, NULL, &verdict))                         \
-			cr_assert_fail("%s", verdict.text);                                        \
+		static soon_verdict soon__verdict;                                                 \
+		const soon_test_opts soon__opts = { .flags = (flags_), .seeds = (count_) };        \
+		if (!soon_test_run(&soon__opts, suite##_##name, NULL, &soon__verdict))             \
+			cr_assert_fail("%s", soon__verdict.text);                                  \
 	}                                                                                          \
 	static void suite##_##name##_body(void)
 
@@ -86,10 +96,10 @@ __attribute__((noreturn)) void soon__test_failed(const char *file, int line, con
 	static void suite##_##name##_body(void);                                                   \
 	Test(suite, name, ##__VA_ARGS__)                                                           \
 	{                                                                                          \
-		static soon_verdict verdict;                                                       \
-		const soon_test_opts opts = { .flags = (flags_) };                                 \
-		if (!soon_test_plain(&opts, suite##_##name##_body, &verdict))                      \
-			cr_assert_fail("%s", verdict.text);                                        \
+		static soon_verdict soon__verdict;                                                 \
+		const soon_test_opts soon__opts = { .flags = (flags_) };                           \
+		if (!soon_test_plain(&soon__opts, suite##_##name##_body, &soon__verdict))          \
+			cr_assert_fail("%s", soon__verdict.text);                                  \
 	}                                                                                          \
 	static void suite##_##name##_body(void)
 
