@@ -25,10 +25,9 @@ static bool is_owner_dead(const struct soon__mutex *mutex)
 	return mutex->owner->id != mutex->owner_id || mutex->owner->state == SOON__TASK_ENDED;
 }
 
-/* For reports: good whatever became of the owner. */
-static const soon_site *holder_of(const struct soon__mutex *mutex)
+static int enter(struct soon__mutex *mutex, const char *what)
 {
-	return mutex->owner ? mutex->owner_site : NULL;
+	return soon__waitq_enter_held(&mutex->queue, mutex->owner != NULL, mutex->owner_site, what);
 }
 
 /* For the wait-for graph. */
@@ -67,8 +66,7 @@ static SOON_COLD int refuse_relock(const soon_task *self)
 static SOON_COLD int refuse_unlock(struct soon__mutex *mutex)
 {
 	const soon_task *self = soon__task_self();
-	int rc = self ? soon__waitq_enter_held(&mutex->queue, holder_of(mutex), "mutex_unlock")
-		      : -EPERM;
+	int rc = self ? enter(mutex, "mutex_unlock") : -EPERM;
 
 	if (!self)
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
@@ -107,7 +105,7 @@ static __attribute__((noinline)) int lock_slow(struct soon__mutex *mutex)
 
 	if (rc < 0)
 		return rc;
-	rc = soon__waitq_enter_held(&mutex->queue, holder_of(mutex), "mutex_lock");
+	rc = enter(mutex, "mutex_lock");
 	if (rc < 0)
 		return rc;
 	self = soon__core->sched.current;
@@ -154,7 +152,7 @@ int soon_mutex_try_lock(soon_mutex *storage)
 			SOON_REPORT_ERROR, -EPERM, "soon_mutex_try_lock: must be called in a task");
 		return -EPERM;
 	}
-	rc = soon__waitq_enter_held(&mutex->queue, holder_of(mutex), "mutex_try_lock");
+	rc = enter(mutex, "mutex_try_lock");
 	if (rc < 0)
 		return rc;
 	if (!mutex->owner) {

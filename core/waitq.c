@@ -49,6 +49,8 @@ int soon__waitq_enter_slow(
 	const soon_core *core = soon__core;
 	bool is_idle = !is_held && !queue->head;
 
+	if (!is_held)
+		holder = NULL; /* of the past */
 	if (!core)
 		return refuse(queue, holder, -EPERM, what);
 	SOON_ASSERT(queue->run_id != core->run_id);

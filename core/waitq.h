@@ -65,15 +65,15 @@ static inline int soon__waitq_enter(struct soon__waitq *queue, bool is_held, con
 	return soon__waitq_enter_slow(queue, is_held, NULL, what);
 }
 
-/* The same where the object knows the spawn of who holds it; NULL: nobody does. */
+/* The same where the object knows the spawn of who holds it, for reports; NULL if it does not. */
 static inline int soon__waitq_enter_held(
-	struct soon__waitq *queue, const soon_site *holder, const char *what)
+	struct soon__waitq *queue, bool is_held, const soon_site *holder, const char *what)
 {
 	const soon_core *core = soon__core;
 
 	if (SOON_LIKELY(core && queue->run_id == core->run_id))
 		return 0;
-	return soon__waitq_enter_slow(queue, holder != NULL, holder, what);
+	return soon__waitq_enter_slow(queue, is_held, holder, what);
 }
 
 /* Whether soon__checkpoint_inline() has nothing to do but count. */

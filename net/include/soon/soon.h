@@ -23,6 +23,8 @@
 
 /* Waiting for one another. */
 #include <soon/mutex.h>
+#include <soon/sem.h>
+#include <soon/event.h>
 #include <soon/gen.h>
 
 /* Handing items on, and waiting for one of several. */
