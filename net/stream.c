@@ -25,18 +25,23 @@ soon_stream *soon__stream_alloc(void)
 	return soon_zalloc(sizeof(soon_stream));
 }
 
+static void limits_set(soon_stream *s, const soon_stream_opts *opts)
+{
+	if (opts == NULL)
+		opts = &opts_default;
+	s->in_bytes_max = opts->in_bytes_max != 0 ? opts->in_bytes_max : SOON__IN_BYTES_MAX;
+	s->out_bytes_max = opts->out_bytes_max != 0 ? opts->out_bytes_max : SOON__OUT_BYTES_MAX;
+}
+
 void soon__stream_init(soon_stream *s, int fd, const soon_stream_opts *opts)
 {
 	SOON_ASSERT(s != NULL);
 	SOON_ASSERT(fd >= 0);
-	if (opts == NULL)
-		opts = &opts_default;
 	s->fd = fd;
-	s->in_bytes_max = opts->in_bytes_max != 0 ? opts->in_bytes_max : SOON__IN_BYTES_MAX;
-	s->out_bytes_max = opts->out_bytes_max != 0 ? opts->out_bytes_max : SOON__OUT_BYTES_MAX;
+	limits_set(s, opts);
 	soon_receiver_init(&s->receiver, fd);
 	soon_sender_init(&s->sender, fd);
-	soon_sender_on_end(&s->sender, soon__stream_sent);
+	soon_sender_on_end(&s->sender, soon__stream_sender_ended);
 	soon__blocks_hold();
 }
 
@@ -73,13 +78,53 @@ int soon_stream_adopt(int fd, const soon_stream_opts *opts, soon_stream **ret_st
 	return 0;
 }
 
+int soon__stream_on(
+	struct soon__transport *transport, const soon_stream_opts *opts, soon_stream **ret_stream)
+{
+	soon_stream *s;
+
+	SOON_ASSERT(transport != NULL);
+	if (!soon_on_core())
+		return -EPERM;
+	s = soon__stream_alloc();
+	if (s == NULL)
+		return -ENOMEM;
+	s->fd = -1;
+	s->transport = transport;
+	transport->stream = s;
+	limits_set(s, opts);
+	soon__blocks_hold();
+	*ret_stream = s;
+	return 0;
+}
+
+void soon__transport_sent(struct soon__transport *transport, int rc)
+{
+	soon__stream_sent(transport->stream, rc);
+}
+
+struct soon__transport *soon__stream_transport(const soon_stream *stream)
+{
+	SOON_ASSERT(stream != NULL);
+	return stream->transport;
+}
+
+int soon__stream_conflict(const soon_stream *stream, const char *side)
+{
+	if (stream->transport != NULL)
+		soon_report_file(SOON_REPORT_ERROR, -EBUSY,
+			"task '%s' tries to %s a stream while another task is at it",
+			soon_task_name(NULL), side);
+	return -EBUSY;
+}
+
 /* Hands the kernel what it takes without waiting, after a cancel left no time to wait. */
 static void send_last(soon_stream *s)
 {
 	struct soon__block *blocks[2] = { s->flight, s->gather };
 	struct iovec iov[2];
 	struct msghdr msg = { .msg_iov = iov };
-	size_t left = soon_sender_stop(&s->sender);
+	size_t left = soon__stream_stop(s);
 
 	if (s->flight != NULL) {
 		SOON_ASSERT(left <= soon__block_len(s->flight));
@@ -89,23 +134,30 @@ static void send_last(soon_stream *s)
 		if (soon__block_len(blocks[i]) > 0)
 			iov[msg.msg_iovlen++] = (struct iovec){ blocks[i]->data + blocks[i]->start,
 				soon__block_len(blocks[i]) };
-	if (msg.msg_iovlen > 0)
+	if (s->transport != NULL)
+		s->transport->ops->send_last(s->transport, iov, (int)msg.msg_iovlen);
+	else if (msg.msg_iovlen > 0)
 		(void)sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* Nothing here is a cancellation point, so that a cancelled task closes as surely as another. */
-static void stream_destroy(soon_stream *s)
+static void stream_destroy(soon_stream *s, bool is_abort)
 {
 	SOON_ASSERT(!s->is_reading);
 	SOON_ASSERT(!s->is_writing);
-	soon_receiver_return(&s->receiver, s->chunk);
-	soon_receiver_fini(&s->receiver);
-	soon_sender_fini(&s->sender);
+	soon__stream_give_back(s, s->chunk);
+	if (s->transport != NULL) {
+		s->transport->ops->close(s->transport, is_abort);
+	} else {
+		soon_receiver_fini(&s->receiver);
+		soon_sender_fini(&s->sender);
+	}
 	soon__block_give(s->in);
 	soon__block_give(s->flight);
 	soon__block_give(s->gather);
 	/* The descriptor is gone whatever the result is, and a socket has no data to lose here. */
-	(void)soon_close(s->fd);
+	if (s->fd >= 0)
+		(void)soon_close(s->fd);
 	soon_free(s);
 	soon__blocks_release();
 }
@@ -131,7 +183,7 @@ int soon_stream_close(soon_stream *stream)
 		if (rc == -ECANCELED)
 			send_last(stream);
 	}
-	stream_destroy(stream);
+	stream_destroy(stream, false);
 	return rc;
 }
 
@@ -143,8 +195,9 @@ void soon_stream_abort(soon_stream *stream)
 		return;
 	reserve_drop(stream);
 	/* A unix socket takes it and does nothing, which is as much as it can. */
-	(void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-	stream_destroy(stream);
+	if (stream->fd >= 0)
+		(void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+	stream_destroy(stream, true);
 }
 
 void soon__stream_left(soon_stream **stream)
@@ -159,8 +212,12 @@ int soon_stream_shutdown(soon_stream *stream)
 
 	if (rc < 0 || stream->is_shut)
 		return rc;
-	if (shutdown(stream->fd, SHUT_WR) < 0)
-		return -errno;
+	if (stream->transport != NULL)
+		rc = stream->transport->ops->shutdown(stream->transport);
+	else if (shutdown(stream->fd, SHUT_WR) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return rc;
 	stream->is_shut = true;
 	return 0;
 }
@@ -177,6 +234,8 @@ int soon_stream_peer(const soon_stream *stream, soon_addr *ret_addr)
 
 	SOON_ASSERT(stream != NULL);
 	SOON_ASSERT(ret_addr != NULL);
+	if (stream->fd < 0)
+		return -ENOTSOCK;
 	if (getpeername(stream->fd, (struct sockaddr *)&addr.storage, &addr.len) < 0)
 		return -errno;
 	*ret_addr = addr;

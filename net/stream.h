@@ -13,10 +13,12 @@
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
 
+#include <soon/assert.h>
 #include <soon/socket.h>
 #include <soon/stream.h>
 
 #include "block.h"
+#include "spi/transport.h"
 
 #define SOON__IN_BYTES_MAX  65536 /* defaults of soon_stream_opts */
 #define SOON__OUT_BYTES_MAX 65536
@@ -40,8 +42,9 @@ struct soon_stream {
 	uint64_t written;
 	int out_error; /* the first failure of a send, for good */
 
-	int fd;
-	bool is_reading;       /* a task is in a call of the read side */
+	struct soon__transport *transport; /* NULL: receiver, sender and fd are in use */
+	int fd;                            /* -1 with a transport */
+	bool is_reading;                   /* a task is in a call of the read side */
 	bool is_reader_parked; /* and waits for bytes: nobody else will send what is written */
 	bool is_writing;       /* a task is in a call of the write side, or holds a room */
 	bool is_reserved;      /* `gather` may not move */
@@ -64,8 +67,82 @@ void soon__stream_set_up(int fd, const soon_stream_opts *SOON_NULLABLE opts);
 /* Sees to it that what was gathered leaves, without waiting. Also outside of tasks. */
 void soon__stream_kick(soon_stream *stream) SOON_ON_CORE;
 
-/* Called by the sender at the end of each send. */
-void soon__stream_sent(soon_sender *sender, int rc);
+/* A send has ended. */
+void soon__stream_sent(soon_stream *stream, int rc);
+
+/* The same, called by the sender. */
+void soon__stream_sender_ended(soon_sender *sender, int rc);
+
+/* The bottom of a stream: its transport where it has one, its socket everywhere else. */
+
+static inline ssize_t soon__stream_next(soon_stream *s, soon_slice *ret_chunk)
+{
+	if (SOON_UNLIKELY(s->transport != NULL))
+		return s->transport->ops->next(s->transport, ret_chunk);
+	return soon_receiver_next(&s->receiver, ret_chunk);
+}
+
+static inline ssize_t soon__stream_try_next(soon_stream *s, soon_slice *ret_chunk)
+{
+	if (SOON_UNLIKELY(s->transport != NULL))
+		return s->transport->ops->try_next(s->transport, ret_chunk);
+	return soon_receiver_try_next(&s->receiver, ret_chunk);
+}
+
+static inline void soon__stream_give_back(soon_stream *s, soon_slice chunk)
+{
+	if (SOON_LIKELY(s->transport == NULL))
+		soon_receiver_return(&s->receiver, chunk);
+	else if (chunk.len > 0)
+		s->transport->ops->give_back(s->transport, chunk);
+}
+
+static inline int soon__stream_start(soon_stream *s, const void *data, size_t len)
+{
+	if (SOON_UNLIKELY(s->transport != NULL)) {
+		const struct iovec iov = { (void *)(uintptr_t)data, len };
+
+		return s->transport->ops->startv(s->transport, &iov, 1);
+	}
+	return soon_sender_start(&s->sender, data, len);
+}
+
+static inline int soon__stream_startv(soon_stream *s, struct iovec *iov, int count)
+{
+	if (SOON_UNLIKELY(s->transport != NULL))
+		return s->transport->ops->startv(s->transport, iov, count);
+	return soon_sender_startv(&s->sender, iov, count);
+}
+
+static inline bool soon__stream_is_sending(const soon_stream *s)
+{
+	if (SOON_UNLIKELY(s->transport != NULL))
+		return s->transport->ops->is_busy(s->transport);
+	return soon_sender_is_busy(&s->sender);
+}
+
+static inline void soon__stream_hurry(soon_stream *s)
+{
+	if (SOON_LIKELY(s->transport == NULL))
+		soon_sender_hurry(&s->sender);
+}
+
+static inline int soon__stream_wait_sent(soon_stream *s)
+{
+	if (SOON_UNLIKELY(s->transport != NULL))
+		return s->transport->ops->wait(s->transport);
+	return soon_sender_wait(&s->sender);
+}
+
+static inline size_t soon__stream_stop(soon_stream *s)
+{
+	if (SOON_UNLIKELY(s->transport != NULL))
+		return s->transport->ops->stop(s->transport);
+	return soon_sender_stop(&s->sender);
+}
+
+/* Another task is in a call of this side: -EBUSY, and a report where no socket is at stake. */
+SOON_COLD int soon__stream_conflict(const soon_stream *stream, const char *side);
 
 /* How many written bytes the kernel may not have taken yet. */
 static inline size_t soon__stream_pending(const soon_stream *stream)

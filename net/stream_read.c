@@ -23,7 +23,7 @@ static int reader_enter(soon_stream *s)
 	if (rc < 0)
 		return rc;
 	if (s->is_reading)
-		return -EBUSY;
+		return soon__stream_conflict(s, "read");
 	s->is_reading = true;
 	return 0;
 }
@@ -47,7 +47,7 @@ static void chunk_take(soon_stream *s, size_t bytes)
 	SOON_ASSERT(bytes <= chunk_len(s));
 	s->chunk_taken += bytes;
 	if (s->chunk_taken == s->chunk.len) {
-		soon_receiver_return(&s->receiver, s->chunk);
+		soon__stream_give_back(s, s->chunk);
 		s->chunk = (soon_slice){ 0 };
 		s->chunk_taken = 0;
 	}
@@ -81,12 +81,12 @@ static void reader_leave(soon_stream *s)
 static ssize_t chunk_next(soon_stream *s, bool may_wait)
 {
 	soon_slice chunk;
-	ssize_t n = soon_receiver_try_next(&s->receiver, &chunk);
+	ssize_t n = soon__stream_try_next(s, &chunk);
 
 	if (n == -EAGAIN && may_wait) {
 		soon__stream_kick(s);
 		s->is_reader_parked = true;
-		n = soon_receiver_next(&s->receiver, &chunk);
+		n = soon__stream_next(s, &chunk);
 		s->is_reader_parked = false;
 	}
 	if (n > 0)

@@ -47,8 +47,8 @@ void soon__stream_kick(soon_stream *s)
 	if (soon__block_len(block) == 0 || s->out_error != 0)
 		return;
 	s->is_due = true;
-	if (s->is_reserved || soon_sender_is_busy(&s->sender)) {
-		soon_sender_hurry(&s->sender);
+	if (s->is_reserved || soon__stream_is_sending(s)) {
+		soon__stream_hurry(s);
 		return;
 	}
 
@@ -56,22 +56,25 @@ void soon__stream_kick(soon_stream *s)
 	s->is_due = false;
 	s->gather = NULL;
 	s->flight = block;
-	rc = soon_sender_start(&s->sender, block->data + block->start, soon__block_len(block));
+	rc = soon__stream_start(s, block->data + block->start, soon__block_len(block));
 	if (rc < 0) {
 		flight_drop(s);
 		write_failed(s, rc);
 	}
 }
 
-void soon__stream_sent(soon_sender *sender, int rc)
+void soon__stream_sent(soon_stream *s, int rc)
 {
-	soon_stream *s = SOON_CONTAINER_OF(sender, soon_stream, sender);
-
 	flight_drop(s);
 	if (rc < 0)
 		write_failed(s, rc);
 	else if (s->is_due)
 		soon__stream_kick(s);
+}
+
+void soon__stream_sender_ended(soon_sender *sender, int rc)
+{
+	soon__stream_sent(SOON_CONTAINER_OF(sender, soon_stream, sender), rc);
 }
 
 static int writer_enter(soon_stream *s)
@@ -83,7 +86,7 @@ static int writer_enter(soon_stream *s)
 	if (rc < 0)
 		return rc;
 	if (s->is_writing)
-		return -EBUSY;
+		return soon__stream_conflict(s, "write");
 	if (s->out_error != 0)
 		return s->out_error;
 	s->is_writing = true;
@@ -105,7 +108,7 @@ static int room_wait(soon_stream *s, size_t bytes)
 		int rc;
 
 		soon__stream_kick(s);
-		rc = soon_sender_wait(&s->sender);
+		rc = soon__stream_wait_sent(s);
 		if (rc < 0)
 			return rc;
 	}
@@ -115,8 +118,8 @@ static int room_wait(soon_stream *s, size_t bytes)
 /* Waits until no send is in flight; more may have been gathered. */
 static int idle_wait(soon_stream *s)
 {
-	while (s->out_error == 0 && soon_sender_is_busy(&s->sender)) {
-		int rc = soon_sender_wait(&s->sender);
+	while (s->out_error == 0 && soon__stream_is_sending(s)) {
+		int rc = soon__stream_wait_sent(s);
 
 		if (rc < 0)
 			return rc;
@@ -157,7 +160,7 @@ static ssize_t write_copied(soon_stream *s, const struct iovec *iov, int count, 
  */
 static size_t direct_cut(soon_stream *s, size_t bytes)
 {
-	size_t left = soon_sender_stop(&s->sender);
+	size_t left = soon__stream_stop(s);
 
 	if (left <= bytes) {
 		flight_drop(s);
@@ -190,16 +193,16 @@ static ssize_t write_direct(soon_stream *s, const struct iovec *iov, int count, 
 			soon__block_len(s->flight) };
 	}
 	memcpy(pieces + n, iov, (size_t)count * sizeof *iov);
-	rc = soon_sender_startv(&s->sender, pieces, n + count);
+	rc = soon__stream_startv(s, pieces, n + count);
 	if (rc < 0) {
 		flight_drop(s);
 		write_failed(s, rc);
 		return rc;
 	}
 
-	rc = soon_sender_wait(&s->sender);
-	SOON_ASSERT(rc < 0 || !soon_sender_is_busy(&s->sender));
-	if (soon_sender_is_busy(&s->sender))
+	rc = soon__stream_wait_sent(s);
+	SOON_ASSERT(rc < 0 || !soon__stream_is_sending(s));
+	if (soon__stream_is_sending(s))
 		taken = direct_cut(s, bytes);
 	else if (s->out_error != 0)
 		return s->out_error;
@@ -291,7 +294,7 @@ int soon_stream_flush(soon_stream *stream)
 		soon__stream_kick(stream);
 		rc = stream->out_error;
 		if (rc == 0)
-			rc = soon_sender_wait(&stream->sender);
+			rc = soon__stream_wait_sent(stream);
 		if (rc == 0)
 			rc = stream->out_error;
 	}

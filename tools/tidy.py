@@ -62,7 +62,7 @@ ZONES = (
     Zone("tests/fuzz/", ALL, ("tests/fuzz", *HELPERS, "net")),
     Zone("tests/sim/", ALL, ("tests/sim", *HELPERS, "core"), sibling=True),
     Zone("tests/kit/include/", TESTED),
-    Zone("tests/kit/", TESTED, ("tests/kit",), sibling=True),
+    Zone("tests/kit/", TESTED, ("tests/kit", "net/spi"), sibling=True),
     Zone("tests/support/", TESTED, ("tests/support",), sibling=True),
     Zone("tests/", TESTED, ("tests",)),
     # The switch and the timer wheel are measured by themselves; nothing public shows them.

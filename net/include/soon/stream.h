@@ -183,12 +183,15 @@ SOON_API void soon_stream_abort(soon_stream *SOON_NULLABLE stream) SOON_SUSPENDS
 		(stream)
 SOON_API void soon__stream_left(soon_stream **stream);
 
-/* Returns the socket, for options and names. Suspends: never. Ownership: returns borrowed. */
+/*
+ * Returns the socket, for options and names; -1 when the stream has none.
+ * Suspends: never. Ownership: returns borrowed.
+ */
 SOON_API int soon_stream_fd(const soon_stream *stream);
 
 /*
  * Reads the peer's address.
- * Suspends: never. Errors: -ENOTCONN the peer is gone. Cost: one system call.
+ * Suspends: never. Errors: -ENOTCONN the peer is gone. -ENOTSOCK there is none. Cost: one system call.
  */
 SOON_API SOON_NODISCARD int soon_stream_peer(const soon_stream *stream, soon_addr *ret_addr);
 
