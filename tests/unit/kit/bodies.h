@@ -73,8 +73,7 @@ static inline int fail(void *unused)
 static inline void leave_failure(void)
 {
 	cr_assert_eq(soon_background(fail, NULL), 0);
-	cr_assert_eq(soon_yield(), 0);
-	cr_assert_eq(soon_yield(), 0);
+	(void)!soon_yield(); /* it ends the run, so this one too */
 }
 
 static inline void lose_memory(void)
