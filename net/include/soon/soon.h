@@ -30,8 +30,9 @@
 /* Handing items on, and waiting for one of several. */
 #include <soon/chan.h>
 
-/* Other threads: posts inwards, blocking work outwards. */
+/* Other threads: posts inwards, blocking work outwards, results for both. */
 #include <soon/thread.h>
+#include <soon/future.h>
 
 /* Files, sockets and signals. */
 #include <soon/io.h>
