@@ -191,7 +191,8 @@ SOON_API int soon_stream_fd(const soon_stream *stream);
 
 /*
  * Reads the peer's address.
- * Suspends: never. Errors: -ENOTCONN the peer is gone. -ENOTSOCK there is none. Cost: one system call.
+ * Suspends: never. Errors: -ENOTCONN the peer is gone. -ENOTSOCK the stream has no socket.
+ * Cost: one system call.
  */
 SOON_API SOON_NODISCARD int soon_stream_peer(const soon_stream *stream, soon_addr *ret_addr);
 

@@ -206,11 +206,11 @@ static int send_all(struct copy *c)
 
 static int receive_all(struct copy *c)
 {
-	char *buf = malloc(c->at_a_time);
+	char *buf = malloc(c->at_a_time + 1);
 	ssize_t n;
 
-	while ((n = soon_stream_read(c->stream, buf,
-			next_size(c) + 1 <= c->at_a_time ? next_size(c) + 1 : c->at_a_time)) > 0) {
+	/* At the end of all bytes next_size is 0, and the end itself is to be read. */
+	while ((n = soon_stream_read(c->stream, buf, next_size(c) | 1)) > 0) {
 		for (ssize_t i = 0; i < n; i++)
 			cr_assert_eq(buf[i], pattern(c->done + (size_t)i), "byte %zu",
 				c->done + (size_t)i);
