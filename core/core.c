@@ -304,6 +304,7 @@ static void core_close(soon_core *core)
 	soon__group_free_failures(&core->root);
 	soon__group_free_failures(&core->service);
 	SOON_ASSERT(core->sched.live_count == 0);
+	SOON_ASSERT(core->locals_count == 0);
 	SOON_ASSERT(soon__timers_live(&core->timers) == 0);
 	soon__stacks_fini(&core->stacks);
 }

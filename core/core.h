@@ -37,6 +37,7 @@ struct soon_core {
 	uint64_t live_run; /* run_id while the run goes on, then 0; under the lock of the lists */
 	uint64_t run_id;   /* of the process's runs, from 1: what outlives a run tells them apart */
 	uint64_t tasks_made;                 /* the last task's id */
+	unsigned locals_count;               /* tasks that have task-locals */
 	void (*main_ended_hook)(void *data); /* of the run's seams; may be NULL */
 	void *hook_data;
 	uint64_t lot;            /* state of the draws among ready cases of a select */

@@ -15,6 +15,7 @@
 #include <soon/mem.h>
 
 #include "core.h"
+#include "local.h"
 #include "switch.h"
 
 #include <string.h>
@@ -340,7 +341,7 @@ void soon__iter_open(
 		iter->soon__rc = soon__not_in_task("gen_open");
 		return;
 	}
-	iter->soon__rc = soon__task_make(self->group, &opts, sizeof *gen, &task);
+	iter->soon__rc = soon__task_make(&self->core->root, &opts, sizeof *gen, &task);
 	if (iter->soon__rc < 0)
 		return;
 	gen = (struct soon_gen *)(void *)((char *)task - ((sizeof *gen + 15) & ~(size_t)15));
@@ -371,6 +372,7 @@ static void discard(struct soon_gen *gen)
 	(void)wait_end(&gen->suspended, 0);
 	task->state = SOON__TASK_ENDED;
 	task->core->sched.live_count--;
+	soon__task_drop_locals(task);
 	gen->state = SOON__GEN_ENDED;
 }
 

@@ -127,7 +127,7 @@ soon_group *soon_group_current(const void *kind)
 	for (struct soon__scope *s = task->scope; s; s = s->parent) {
 		struct soon__group *group = (struct soon__group *)s;
 
-		/* A generator's home is nobody's to spawn into; its consumer's groups are beyond. */
+		/* A generator's home is for its task only; the consumer's groups are beyond. */
 		if (!s->is_group || (!s->task && s->parent))
 			continue;
 		if (!kind || (group->has_extras && group->extras.kind == kind))

@@ -24,6 +24,7 @@
 #include "core/spi/park.h"
 
 #include "core.h"
+#include "local.h"
 #include "switch.h"
 
 #include <pthread.h>
@@ -50,8 +51,9 @@ struct job {
 	const soon_site *site;
 	soon__fn fn;
 	uint64_t arg;
-	int rc;                   /* the thread's, until it posts */
-	atomic_bool is_cancelled; /* set by the core, read by the thread */
+	struct soon__locals_view locals; /* the thread's, while it has the job */
+	int rc;                          /* the thread's, until it posts */
+	atomic_bool is_cancelled;        /* set by the core, read by the thread */
 };
 
 struct worker {
@@ -89,6 +91,11 @@ bool soon_offload_cancelled(void)
 	/* Relaxed: a wish, which orders nothing. */
 	return current_job != NULL &&
 		atomic_load_explicit(&current_job->is_cancelled, memory_order_relaxed);
+}
+
+struct soon__locals_view *soon__offload_view(void)
+{
+	return current_job != NULL ? &current_job->locals : NULL;
 }
 
 /* The thread's side. */
@@ -145,6 +152,7 @@ static void *thread_main(void *arg)
 		thread_name(worker, job->site);
 		current_job = job;
 		job->rc = soon__call_word(job->fn, job->arg);
+		soon__locals_view_end(&job->locals);
 		current_job = NULL;
 		rc = soon_post(core, &job->done);
 		SOON_ASSERT(rc == 0); /* the core stays open while a task waits */
@@ -348,6 +356,7 @@ int soon__offload(soon__fn fn, uint64_t arg, const soon_site *site)
 			return -EAGAIN;
 	}
 	job.pool = core->offload;
+	job.locals.locals = core->sched.current->locals;
 	soon__list_push_tail(&job.pool->waiting, &job.link);
 	dispatch(job.pool);
 	if (job.pool->threads == 0) {

@@ -8,6 +8,10 @@
 #include <soon/thread.h>
 
 struct soon__offload;
+struct soon__locals_view;
+
+/* The task-locals as the function sees them that this thread runs; NULL on other threads. */
+struct soon__locals_view *soon__offload_view(void);
 
 /*
  * Ends the core's pool, once no task is left, and frees it; nothing happens when there is none. A

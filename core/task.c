@@ -7,6 +7,7 @@
 
 #include "core.h"
 #include "gen.h"
+#include "local.h"
 #include "switch.h"
 
 #include <stdarg.h>
@@ -58,6 +59,8 @@ static void *task_end(soon_task *task, int rc)
 	task->state = SOON__TASK_ENDED;
 	if (task->armed_at != SOON_NEVER)
 		soon__timer_cancel(&core->timers, &task->timer);
+	if (SOON_UNLIKELY(task->locals != NULL))
+		soon__task_drop_locals(task);
 	if (!soon__list_is_empty(&task->end_hooks))
 		call_end_hooks(task);
 	soon__group_child_ended(task->group, task);
@@ -123,8 +126,9 @@ static void record_init(soon_task *task, soon_core *core, const struct soon__sta
 	}
 }
 
-int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_t extra_bytes,
-	soon_task **ret_task)
+/* Inlined twice: without task-locals a spawn pays for no more than the question. */
+static inline int task_make(struct soon__group *group, const soon_task_opts *opts,
+	size_t extra_bytes, soon_task **ret_task)
 {
 	soon_core *core = group->core;
 	struct soon__stack stack;
@@ -144,6 +148,32 @@ int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_
 	task->sp = soon__context_make(top, task_main, task);
 	*ret_task = task;
 	return 0;
+}
+
+/* The locals come first, so that a failure leaves nothing to undo. */
+static SOON_COLD __attribute__((noinline)) int task_make_inheriting(struct soon__group *group,
+	const soon_task_opts *opts, size_t extra_bytes, soon_task **ret_task)
+{
+	struct soon__locals *locals;
+	int rc = soon__locals_inherit(group->core, &locals);
+
+	if (rc < 0)
+		return rc;
+	rc = task_make(group, opts, extra_bytes, ret_task);
+	if (rc == 0)
+		(*ret_task)->locals = locals;
+	else if (locals)
+		soon__locals_drop(group->core, locals);
+	return rc;
+}
+
+int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_t extra_bytes,
+	soon_task **ret_task)
+{
+	/* What runs in the background starts without any. */
+	if (SOON_UNLIKELY(group->core->locals_count > 0) && group != &group->core->service)
+		return task_make_inheriting(group, opts, extra_bytes, ret_task);
+	return task_make(group, opts, extra_bytes, ret_task);
 }
 
 void soon__task_adopt(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,

@@ -172,6 +172,10 @@ ROWS = {
         ("mutex", "mutex lock + unlock, free", "ns", Bar(5)),
         ("mutex_handed", "the same, handed between two tasks that wait for it", "ns", Bar()),
     ]),
+    "gen": Micro("micro_sched gen", [
+        ("gen_item", "item of a generator", "ns", Bar()),
+        ("gen_open", "generator: open, one item, close", "ns", Bar()),
+    ]),
     "offload": Micro("micro_sched offload", [
         ("offload", "offload round trip", "us", Bar()),
     ]),

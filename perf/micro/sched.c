@@ -2,8 +2,9 @@
 /*
  * The scheduler from above, through public calls: yield, spawn, soon_within, offload.
  *
- *	micro_sched yield|spawn|within|offload
+ *	micro_sched yield|spawn|within|gen|offload
  */
+#include <soon/gen.h>
 #include <soon/group.h>
 #include <soon/scope.h>
 #include <soon/task.h>
@@ -22,6 +23,7 @@
 #define BATCH         1000u
 #define HANDLES       50u
 #define WITHIN_ROUNDS 2000000u
+#define ITEMS         2000000u
 #define OFFLOADS      5000u
 
 static int yield_often(uint64_t count)
@@ -123,6 +125,37 @@ static int within_often(uint64_t count)
 	return (int)rc;
 }
 
+SOON_GEN(endless, uint64_t, uint64_t start)
+{
+	int rc = 0;
+
+	for (uint64_t n = start; rc == 0; n++)
+		rc = soon_emit(&n);
+	return rc;
+}
+
+static int items_often(uint64_t count)
+{
+	uint64_t n;
+	int rc = 1;
+	SOON_ITER(it, endless, count);
+
+	for (uint64_t i = 0; i < count && rc > 0; i++)
+		rc = soon_next(it, &n);
+	return rc < 0 ? rc : 0;
+}
+
+static int open_often(uint64_t count)
+{
+	int rc = 1;
+
+	for (uint64_t i = 0; i < count && rc > 0; i++) {
+		SOON_ITER(it, endless, count);
+		rc = soon_next(it, NULL);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 static int offload_often(uint64_t count)
 {
 	int rc = 0;
@@ -203,6 +236,23 @@ static int run_within(void *unused)
 	return rc;
 }
 
+static int run_gen(void *unused)
+{
+	double ns;
+	int rc;
+
+	(void)unused;
+	rc = measure_rounds(items_often, ITEMS, CLOCK_PROCESS_CPUTIME_ID, &ns);
+	if (rc < 0)
+		return rc;
+	micro_print("gen_item", ns, "ns");
+	rc = measure_rounds(open_often, SPAWNS, CLOCK_PROCESS_CPUTIME_ID, &ns);
+	if (rc < 0)
+		return rc;
+	micro_print("gen_open", ns, "ns");
+	return 0;
+}
+
 static int run_offload(void *unused)
 {
 	double ns;
@@ -224,6 +274,7 @@ int main(int argc, char **argv)
 		{ "yield", run_yield },
 		{ "spawn", run_spawn },
 		{ "within", run_within },
+		{ "gen", run_gen },
 		{ "offload", run_offload },
 	};
 
@@ -236,6 +287,6 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	(void)fprintf(stderr, "usage: micro_sched yield|spawn|within|offload\n");
+	(void)fprintf(stderr, "usage: micro_sched yield|spawn|within|gen|offload\n");
 	return 1;
 }

@@ -26,6 +26,7 @@
 #include <soon/sem.h>
 #include <soon/event.h>
 #include <soon/gen.h>
+#include <soon/local.h>
 
 /* Handing items on, and waiting for one of several. */
 #include <soon/chan.h>
