@@ -25,6 +25,7 @@
 #include <soon/mutex.h>
 #include <soon/sem.h>
 #include <soon/event.h>
+#include <soon/handshake.h>
 #include <soon/gen.h>
 #include <soon/local.h>
 
