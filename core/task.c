@@ -32,11 +32,15 @@ void soon__task_returned(soon_task *task)
 			task->scope->site ? task->scope->site->line : 0);
 	if (SOON_UNLIKELY(task->gens != NULL))
 		soon__gens_close_left(task);
-	if (SOON_UNLIKELY(task->locks_held > 0))
-		soon_report_file(SOON_REPORT_ERROR, -EOWNERDEAD,
-			"task '%s', spawned at %s:%d, ended while it held %u locks", task->name,
-			task->site->file, task->site->line, task->locks_held);
+	if (SOON_LIKELY(task->locks_held == 0))
+		return;
+	soon_report_file(SOON_REPORT_ERROR, -EOWNERDEAD,
+		"task '%s', spawned at %s:%d, ended while it held %u locks", task->name,
+		task->site->file, task->site->line, task->locks_held);
+	/* Run again by its group, it is not who locked: the number tells them apart. */
+	task->id = ++task->core->tasks_made;
 	task->locks_held = 0;
+	task->reads_count = 0;
 }
 
 static void call_end_hooks(soon_task *task)
@@ -110,6 +114,7 @@ static void record_init(soon_task *task, soon_core *core, const struct soon__sta
 	task->locals = NULL;
 	task->id = ++core->tasks_made;
 	task->locks_held = 0;
+	task->reads_count = 0;
 	task->has_self = false;
 	task->is_ready_said = false;
 	task->is_excused = false;

@@ -28,6 +28,9 @@ struct soon__end_hook {
 
 struct soon__start;
 
+/* Read-write locks that a task may read at once. */
+enum { SOON__READS_MAX = 8 };
+
 /* Lies on top of the task's stack. */
 struct soon_task {
 	/* What every switch and every suspending call touches: one cache line. */
@@ -65,15 +68,17 @@ struct soon_task {
 	soon_ns aborted_at; /* when its wait was asked to end; undefined unless wait->is_aborted */
 	struct soon__timer timer; /* one for all deadlines and the sleep of the task */
 	char *stack_low;
+	const void *reads[SOON__READS_MAX]; /* the read-write locks it reads, reads_count of them */
 	uint64_t id; /* counted from 1 in each run: tells a task from a later one in its place */
 	uint32_t stack_index;
 	bool has_self;            /* `self` is the outermost of its scopes */
 	bool is_ready_said;       /* soon_ready was called */
 	bool is_excused;          /* its failure was dealt with, by an on_exit */
 	bool has_ended_cancelled; /* -ECANCELED, and it was meant to */
-	uint16_t locks_held;      /* mutexes and the like, which somebody else may wait for */
-	int rc;                   /* once ended */
-	int detail_rc;            /* the failure that `detail` is about */
+	uint8_t reads_count;
+	uint16_t locks_held; /* mutexes and the like, which somebody else may wait for */
+	int rc;              /* once ended */
+	int detail_rc;       /* the failure that `detail` is about */
 	struct soon__san san;
 };
 

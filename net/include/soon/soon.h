@@ -23,6 +23,7 @@
 
 /* Waiting for one another. */
 #include <soon/mutex.h>
+#include <soon/rwlock.h>
 #include <soon/sem.h>
 #include <soon/event.h>
 #include <soon/handshake.h>
