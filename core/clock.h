@@ -61,4 +61,15 @@ static inline soon_ns soon__clock_now(struct soon__clock *clock)
 	return soon__clock_refresh(clock);
 }
 
+/* Returns the time without noting it, so that a signal handler may ask. */
+static inline soon_ns soon__clock_peek(const struct soon__clock *clock)
+{
+	struct timespec ts;
+
+	if (clock->read)
+		return clock->now; /* what is injected need not be signal-safe */
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return SOON_S(ts.tv_sec) + ts.tv_nsec;
+}
+
 #endif

@@ -7,7 +7,9 @@
 #include <soon/mem.h>
 
 #include "deadlock.h"
+#include "dump.h"
 #include "overflow.h"
+#include "quit.h"
 #include "stuck.h"
 
 #include <pthread.h>
@@ -51,6 +53,7 @@ static void forget_cores(void)
 	for (soon_core *core = cores; core; core = core->next_core)
 		core->live_run = 0;
 	unlock_cores();
+	soon__quit_forget();
 }
 
 static void watch_forks(void)
@@ -95,10 +98,12 @@ struct soon__poller *soon__poller_self(void)
 
 static soon_core *core_make(void)
 {
-	soon_core *core = soon_zalloc(sizeof *core);
+	soon_core *core = soon_zalloc(sizeof *core + soon__dumper_bytes());
 
-	if (core)
-		soon__inbox_init(&core->inbox);
+	if (!core)
+		return NULL;
+	core->dumper = (struct soon__dumper *)(void *)(core + 1);
+	soon__inbox_init(&core->inbox);
 	return core;
 }
 
@@ -334,12 +339,14 @@ static int run_core(soon_core *core, soon__fn fn, uint64_t arg, const soon_site 
 		return rc;
 	}
 	soon__task_launch(main_task, &core->root, fn, arg, site);
+	soon__quit_register(core);
 	rc = core_loop(core);
 	if (rc < 0)
 		soon_die("soon_run: the poller '%s' failed for good: %s", core->poller->ops->name,
 			strerrordesc_np(-rc));
 	core->main_rc = main_task->rc;
 	rc = run_result(core);
+	soon__quit_unregister(core);
 	core_close(core);
 	return rc;
 }

@@ -40,8 +40,11 @@ struct soon_core {
 	unsigned locals_count;               /* tasks that have task-locals */
 	void (*main_ended_hook)(void *data); /* of the run's seams; may be NULL */
 	void *hook_data;
-	uint64_t lot;            /* state of the draws among ready cases of a select */
-	unsigned external_count; /* parked waits that another thread may end */
+	uint64_t lot;                /* state of the draws among ready cases of a select */
+	unsigned external_count;     /* parked waits that another thread may end */
+	uint32_t searches;           /* of waits.c, two numbers each */
+	struct soon__dumper *dumper; /* the memory of soon_dump(), for good */
+	bool is_dumpable;            /* from the first task to the last; for signal handlers */
 	int main_rc;
 	uint8_t deadlock_step; /* see deadlock.c; 0: none was found */
 	bool has_main_ended;

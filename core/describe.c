@@ -29,7 +29,7 @@ static void put_cancel(struct soon__text *text, const soon_task *task)
 	if (wait && wait->is_aborted) {
 		/* Asked for, but the operation does not end before it is done: a disk's write. */
 		soon__text_str(text, ", cancel requested ");
-		soon__text_duration(text, task->core->clock.now - task->aborted_at);
+		soon__text_duration(text, soon__clock_peek(&task->core->clock) - task->aborted_at);
 		soon__text_str(text, " ago");
 	} else if (soon__task_is_cancelled(task)) {
 		soon__text_str(text, ", cancelled");
@@ -50,7 +50,7 @@ static void put_wait(struct soon__text *text, const soon_task *task)
 		soon__text_task_name(text, holder);
 	}
 	soon__text_str(text, " for ");
-	soon__text_duration(text, task->core->clock.now - wait->parked_at);
+	soon__text_duration(text, soon__clock_peek(&task->core->clock) - wait->parked_at);
 }
 
 void soon__text_task_state(struct soon__text *text, const soon_task *task)

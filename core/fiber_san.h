@@ -38,6 +38,7 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 #ifdef SOON_VALGRIND
+#include <valgrind/memcheck.h>
 #include <valgrind/valgrind.h>
 #endif
 
@@ -157,5 +158,17 @@ static inline __attribute__((always_inline)) void soon__san_arrive(
 #else
 #define SOON__SAN_ACTIVE 0
 #endif
+
+/* A function that reads stacks from outside, red zones and all. */
+#define SOON__SAN_NONE __attribute__((noinline, no_sanitize("address"), no_sanitize("thread")))
+
+/* A word read there may never have been written. */
+static inline void soon__san_word_known(const void *word)
+{
+	(void)word;
+#ifdef SOON_VALGRIND
+	(void)VALGRIND_MAKE_MEM_DEFINED(word, sizeof(void *));
+#endif
+}
 
 #endif

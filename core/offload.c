@@ -415,3 +415,15 @@ void soon__offload_stop(soon_core *core)
 	if (atomic_load_explicit(&pool->inside, memory_order_acquire) == 0)
 		pool_destroy(pool);
 }
+
+unsigned soon__offload_busy(const soon_core *core)
+{
+	const struct soon__offload *pool = core->offload;
+	unsigned count = 0;
+
+	if (!pool)
+		return 0;
+	for (const struct soon__list *l = pool->waiting.next; l != &pool->waiting; l = l->next)
+		count++;
+	return pool->handed + count;
+}

@@ -19,4 +19,7 @@ struct soon__locals_view *soon__offload_view(void);
  */
 void soon__offload_stop(soon_core *core);
 
+/* How many calls are on threads or wait for one. Signal-safe on the core's thread. */
+unsigned soon__offload_busy(const soon_core *core);
+
 #endif

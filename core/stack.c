@@ -230,7 +230,8 @@ void soon__stacks_trim(struct soon__stacks *stacks)
 	}
 }
 
-bool soon__stacks_guard_hit(
+/* Finds the slot that holds `addr`; returns the offset in it, -1 when there is none. */
+static ssize_t find_slot(
 	const struct soon__stacks *stacks, const void *addr, struct soon__stack *ret_stack)
 {
 	for (unsigned i = 0; i < SOON__STACK_CLASSES; i++) {
@@ -243,11 +244,32 @@ bool soon__stacks_guard_hit(
 		offset = at - (uintptr_t) class->base;
 		if (offset >= (size_t) class->made_count * class->slot_bytes)
 			continue;
-		if (offset % class->slot_bytes >= SOON__STACK_GUARD_BYTES)
-			return false;
 		soon__stack_describe(class, (uint32_t)(offset / class->slot_bytes), ret_stack);
 		ret_stack->class_index = (uint8_t)i;
-		return true;
+		return (ssize_t)(offset % class->slot_bytes);
 	}
-	return false;
+	return -1;
+}
+
+bool soon__stacks_guard_hit(
+	const struct soon__stacks *stacks, const void *addr, struct soon__stack *ret_stack)
+{
+	ssize_t offset = find_slot(stacks, addr, ret_stack);
+
+	return offset >= 0 && offset < (ssize_t)SOON__STACK_GUARD_BYTES;
+}
+
+bool soon__stacks_find(
+	const struct soon__stacks *stacks, const void *addr, struct soon__stack *ret_stack)
+{
+	return find_slot(stacks, addr, ret_stack) >= (ssize_t)SOON__STACK_GUARD_BYTES;
+}
+
+size_t soon__stacks_made(const struct soon__stacks *stacks)
+{
+	size_t made = 0;
+
+	for (unsigned i = 0; i < SOON__STACK_CLASSES; i++)
+		made += stacks->classes[i].made_count;
+	return made;
 }

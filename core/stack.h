@@ -127,4 +127,11 @@ void soon__stacks_trim(struct soon__stacks *stacks);
 bool soon__stacks_guard_hit(
 	const struct soon__stacks *stacks, const void *addr, struct soon__stack *ret_stack);
 
+/* Finds the slot that holds `addr`, its guard excluded. Signal-safe; for the dump. */
+bool soon__stacks_find(
+	const struct soon__stacks *stacks, const void *addr, struct soon__stack *ret_stack);
+
+/* How many slots there are, in use or not: no more tasks than that can live. */
+size_t soon__stacks_made(const struct soon__stacks *stacks);
+
 #endif

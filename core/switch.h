@@ -35,8 +35,16 @@ static inline __attribute__((always_inline)) void soon__switch(void **save_sp, v
 			 "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
 			 "xmm12", "xmm13", "xmm14", "xmm15" SOON__CLOBBER_MASKS, "memory", "cc");
 }
+/* Of the saved frame, for who looks at a context from outside: where it continues, rbp. */
+#define SOON__CONTEXT_PC    56
+#define SOON__CONTEXT_FP    48
+#define SOON__CONTEXT_BYTES 192
 #else
 void soon__switch(void **save_sp, void *next_sp);
+
+#define SOON__CONTEXT_PC    88 /* x30 */
+#define SOON__CONTEXT_FP    80 /* x29 */
+#define SOON__CONTEXT_BYTES 176
 #endif
 
 /*

@@ -119,6 +119,7 @@ static void record_init(soon_task *task, soon_core *core, const struct soon__sta
 	task->is_ready_said = false;
 	task->is_excused = false;
 	task->start = NULL;
+	task->seen = 0;
 	task->born_at = core->clock.now;
 	task->timer.place = SOON__TIMER_IDLE;
 	soon__list_init(&task->end_hooks);

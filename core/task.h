@@ -71,6 +71,9 @@ struct soon_task {
 	const void *reads[SOON__READS_MAX]; /* the read-write locks it reads, reads_count of them */
 	uint64_t id; /* counted from 1 in each run: tells a task from a later one in its place */
 	uint32_t stack_index;
+	uint32_t seen;        /* by which search of waits.c, 0: none */
+	soon_task *seen_from; /* the tasks before and after it on that search's path */
+	soon_task *seen_next;
 	bool has_self;            /* `self` is the outermost of its scopes */
 	bool is_ready_said;       /* soon_ready was called */
 	bool is_excused;          /* its failure was dealt with, by an on_exit */

@@ -41,6 +41,7 @@ typedef struct soon_opts {
 	soon_ns grace;      /* how long cancelled tasks may take to end before a report; 30 s */
 	unsigned offload_threads; /* default max(8, 2 * cpus) */
 	bool keep_running;        /* when a background task fails, the main task is not cancelled */
+	bool no_dump_signal;      /* SIGQUIT is not taken for a dump of this run, see dump.h */
 } soon_opts;
 
 /* Zero means the default in every field. */

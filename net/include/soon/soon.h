@@ -33,6 +33,9 @@
 /* Handing items on, and waiting for one of several. */
 #include <soon/chan.h>
 
+/* What all tasks are doing, as text. */
+#include <soon/dump.h>
+
 /* Other threads: posts inwards, blocking work outwards, results for both. */
 #include <soon/thread.h>
 #include <soon/future.h>

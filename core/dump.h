@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * dump.h: soon_dump() from within: the memory it needs, and where the interrupted code stood.
+ */
+#ifndef CORE_DUMP_H
+#define CORE_DUMP_H
+
+#include <soon/dump.h>
+#include <soon/thread.h>
+
+#include "unwind.h"
+
+struct soon__dumper;
+
+/* Of a core's memory for dumps, zeroed once: there is none to be had in a signal handler. */
+size_t soon__dumper_bytes(void);
+
+/* soon_dump() of `core`, by its thread; `place` is where that stands. */
+int soon__dump(soon_core *core, int fd, unsigned flags, const struct soon__place *place);
+
+#endif
