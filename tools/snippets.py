@@ -3,22 +3,24 @@
 """Keeps the C code in the docs the same as in the programs that are built.
 
 A code block in Markdown that follows a line `<!-- path -->` shows that file, without its licence
-line; after `<!-- path: name ... -->` it shows those functions or structures of it. C blocks without
-such a line are findings. `--fix` writes the blocks anew; otherwise differences are findings.
+line; after `<!-- path: name ... -->` it shows those functions, structures or tests of it. C blocks
+without such a line are findings. `--fix` writes the blocks anew; otherwise differences are findings.
 """
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-DOCS = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/tutorial/*.md"))]
+DOCS = ["README.md", *sorted(str(p.relative_to(ROOT)) for folder in ("tutorial", "guide")
+                              for p in ROOT.glob(f"docs/{folder}/*.md"))]
 BLOCK = re.compile(r"(?:^<!-- (?P<path>[\w./]+)(?:: (?P<names>[\w ]+))? -->\n)?"
                    r"^```c\n(?P<code>.*?)^```$", re.M | re.S)
 
 
 def definition(source, name):
-    """The text of a function or structure at file level, with the comment right above it."""
-    start = re.search(rf"^(?:struct {name} \{{|[\w *]+\b{name}\([^;]*?\)\n\{{)", source, re.M)
+    """The text of a function, structure or test at file level, and the comment right above it."""
+    start = re.search(rf"^(?:struct {name} \{{|[\w *]+\b{name}\([^;]*?\)\n\{{|"
+                      rf"SOON_(?:TEST\w*\(\w+|FAKE\(\w+), {name}\b[^;]*?\)\n\{{)", source, re.M)
     if not start:
         return None
     end = re.search(r"^\}.*\n", source[start.start():], re.M)

@@ -6,7 +6,8 @@ SOON_TEST_F(stranger, waits_an_hour, SOON_T_VIRTUAL)
 {
 	soon_ns before = soon_now();
 
-	SOON_ASSERT_WITHIN (SOON_S(3601)) {
+	SOON_ASSERT_WITHIN(SOON_S(3601))
+	{
 		cr_assert_eq(soon_sleep(SOON_S(3600)), 0);
 	}
 	cr_assert_eq(soon_now(), before + SOON_S(3600));
