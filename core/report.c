@@ -74,9 +74,11 @@ static void add_errno(struct line *line, const char *before, int rc, const char 
 
 /*
  * The default sink: one line to stderr. `sink_rc` is what the program's sink gave; `about` what it
- * was busy with when it filed this report, or NULL.
+ * was busy with when it filed this report, or NULL. Not inlined: the text of a report lies in a
+ * frame above, and the two in one would be more than a task's stack is asked for at once.
  */
-static int write_line(const soon_report *report, int sink_rc, const soon_report *about)
+static __attribute__((noinline)) int write_line(
+	const soon_report *report, int sink_rc, const soon_report *about)
 {
 	struct line line = { .count = 0 };
 

@@ -179,6 +179,15 @@ ROWS = {
     "offload": Micro("micro_sched offload", [
         ("offload", "offload round trip", "us", Bar()),
     ]),
+    "chan": Micro("micro_chan item", [
+        ("chan_item", "item over an unbuffered channel between two tasks", "ns", Bar(40)),
+    ]),
+    "buffered": Micro("micro_chan buffered", [
+        ("chan_buffered", "item through a buffer of 64 between two tasks", "ns", Bar()),
+    ]),
+    "select": Micro("micro_chan select", [
+        ("chan_select_8", "select over 8 ready channels", "ns", Bar(150)),
+    ]),
     "timer": Micro("micro_timer", [
         ("timer_arm_cancel", "timer arm + cancel, 1 M live", "ns", Bar(60, 20)),
         ("timer_move_any", "cancel + arm of any one of the million", "ns", Bar()),
