@@ -26,7 +26,7 @@ struct __attribute__((may_alias)) soon__limiter {
 	uint64_t tokens; /* first: the initialiser sets it */
 	struct soon__waitq queue;
 	struct soon__loan *lists[LISTS]; /* granted and waited for */
-	const soon_site *site;           /* spawn of the last borrower, for reports */
+	const soon_site *site; /* spawn of the last task to borrow, for reports; or NULL */
 	uint32_t borrowed, waiting;
 };
 
@@ -79,8 +79,7 @@ static void lend(struct soon__limiter *limiter, struct soon__loan *loan, soon_ta
 	SOON_ASSERT(!loan->is_lent);
 	loan->is_lent = true;
 	limiter->borrowed++;
-	if (task)
-		limiter->site = task->site;
+	limiter->site = task ? task->site : NULL;
 	if (loan->task_id)
 		task->locks_held++;
 }
@@ -206,11 +205,13 @@ static int check_release(const struct soon__limiter *limiter, const struct soon_
 {
 	const soon_task *self = soon__task_self();
 
-	if (loan->limiter != limiter)
+	if (loan->limiter != limiter || !loan->is_lent)
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
 			"soon_limiter_release: task '%s' gives back what was not borrowed here; %s",
 			soon_task_name(NULL),
-			loan->limiter ? "the loan is another limiter's" : "the loan is not in use");
+			!loan->limiter                     ? "the loan is not in use"
+				: loan->limiter == limiter ? "a task waits with the loan"
+							   : "the loan is another limiter's");
 	else if (loan->task_id && (loan->borrower != self || loan->task_id != self->id))
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
 			"soon_limiter_release: task '%s' gives back what another task borrowed "
