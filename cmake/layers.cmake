@@ -49,7 +49,7 @@ function(soon_layer name)
 	endif()
 	# Frame pointers let soon_dump() walk the stacks of parked tasks, from a signal handler too.
 	target_compile_options(${target} PRIVATE
-		"$<$<COMPILE_LANGUAGE:C>:-fno-omit-frame-pointer>")
+		"$<$<COMPILE_LANGUAGE:C>:-fno-omit-frame-pointer;-momit-leaf-frame-pointer>")
 	# The current core is one load from thread-local storage, also in the shared library; and a
 	# call from one public function to another is a plain call.
 	target_compile_options(${target} PRIVATE

@@ -19,7 +19,7 @@ struct soon__failures {
 	soon_failure kept[SOON_FAILURES_KEPT];
 };
 
-void soon__group_init(
+static inline void group_init(
 	struct soon__group *group, const soon_group_opts *opts, soon_core *core, const char *name)
 {
 	soon__list_init(&group->children);
@@ -39,6 +39,12 @@ void soon__group_init(
 	group->has_won = false;
 	group->has_extras = false;
 	group->scope.is_group = true;
+}
+
+void soon__group_init(
+	struct soon__group *group, const soon_group_opts *opts, soon_core *core, const char *name)
+{
+	group_init(group, opts, core, name);
 }
 
 struct soon__group_extras *soon__group_extras(struct soon__group *group)
@@ -71,7 +77,9 @@ static void check_opts(const soon_group_opts *opts, const soon_site *site)
 			site->file, site->line);
 }
 
-void soon__group_open(soon_group *group, const soon_group_opts *opts, const soon_site *site)
+/* Makes the group the innermost scope of the running task. */
+static inline struct soon__group *open_in_task(
+	soon_group *group, const soon_group_opts *opts, const soon_site *site)
 {
 	struct soon__group *g = soon__group_of(group);
 	soon_task *task = soon__task_self();
@@ -79,16 +87,30 @@ void soon__group_open(soon_group *group, const soon_group_opts *opts, const soon
 	if (SOON_UNLIKELY(!task))
 		soon_die("SOON_GROUP: must be called in a task; this thread runs none (%s:%d)",
 			site->file, site->line);
-	check_opts(opts, site);
 	soon__scope_init(&g->scope, task, task->scope);
-	soon__group_init(g, opts, task->core, site->what);
-	if (SOON_UNLIKELY(opts->policy == SOON_SUPERVISE))
-		soon__supervise_opts(g, opts);
-	if (SOON_UNLIKELY(opts->kind != NULL))
-		soon__group_extras(g)->kind = opts->kind;
+	group_init(g, opts, task->core, site->what);
 	g->scope.site = site; /* what soon__scope_push does where there is no deadline */
-	atomic_signal_fence(memory_order_release);
 	task->scope = &g->scope;
+	return g;
+}
+
+void soon__group_open_plain(soon_group *group, const soon_site *site)
+{
+	static const soon_group_opts none = { 0 };
+
+	(void)open_in_task(group, &none, site);
+}
+
+void soon__group_open(soon_group *group, const soon_group_opts *opts, const soon_site *site)
+{
+	struct soon__group *g;
+
+	check_opts(opts, site);
+	g = open_in_task(group, opts, site);
+	if (opts->policy == SOON_SUPERVISE)
+		soon__supervise_opts(g, opts);
+	if (opts->kind)
+		soon__group_extras(g)->kind = opts->kind;
 }
 
 /* Keeps the first failures with all that is known of them, and counts the rest. */

@@ -9,7 +9,7 @@
  */
 #include <soon/group.h>
 
-#include "core.h"
+#include "task_make.h"
 
 #include <string.h>
 
@@ -86,7 +86,7 @@ static int admit_bounded(struct soon__group *group)
 	return rc;
 }
 
-int soon__spawn_admit(struct soon__group *group, const soon_site *site)
+static inline int admit(struct soon__group *group, const soon_site *site)
 {
 	if (SOON_UNLIKELY(group->core != soon__core)) {
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
@@ -101,19 +101,25 @@ int soon__spawn_admit(struct soon__group *group, const soon_site *site)
 	return 0;
 }
 
+int soon__spawn_admit(struct soon__group *group, const soon_site *site)
+{
+	return admit(group, site);
+}
+
 int soon__spawn(soon_group *group, const soon_task_opts *opts, soon__fn fn, uint64_t arg,
 	const soon_site *site)
 {
 	struct soon__group *g = soon__group_of(group);
 	soon_task *task;
-	int rc = soon__spawn_admit(g, site);
+	int rc = admit(g, site);
 
 	if (SOON_UNLIKELY(rc < 0))
 		return rc;
-	rc = soon__task_make(g, opts, 0, &task);
+	rc = task_make(g, opts, 0, &task);
 	if (SOON_LIKELY(rc == 0))
-		soon__task_launch(task, g, fn, arg, site);
-	soon__spawn_settle(g);
+		task_launch(task, g, fn, arg, site);
+	if (SOON_UNLIKELY(g->live_max))
+		soon__spawn_settle(g);
 	return rc;
 }
 

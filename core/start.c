@@ -45,7 +45,7 @@ static int begin(struct soon__start *start, const soon_task_opts *opts, soon__fn
 	const soon_site *site)
 {
 	static const soon_group_opts wait_all = { .policy = SOON_WAIT_ALL };
-	soon_task *self = soon__task_self();
+	soon_task *self = soon__core->sched.current;
 	struct soon__group *nursery = &start->nursery;
 	soon_task *task;
 	int rc;

@@ -8,7 +8,7 @@
 #include "core.h"
 #include "gen.h"
 #include "local.h"
-#include "switch.h"
+#include "task_make.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -75,97 +75,31 @@ static void *task_end(soon_task *task, int rc)
 	return soon__sched_exit(core);
 }
 
-/* The first function on a task's stack; returns the context to continue with. */
-static void *task_main(void *arg)
+void *soon__task_main(void *arg)
 {
 	soon_task *task = arg;
 	int rc;
 
 	soon__sched_arrive(task->core);
 	rc = soon__call_word(task->fn, task->arg);
-	soon__task_returned(task);
+	if (SOON_UNLIKELY(soon__core != task->core || task->scope != &task->group->scope ||
+		    task->gens || task->locks_held > 0))
+		soon__task_returned(task);
 	if (SOON_UNLIKELY(task->group->policy == SOON_SUPERVISE))
 		rc = soon__supervise(task, rc);
 	return task_end(task, rc);
 }
 
-/*
- * Field by field: clearing the whole record first costs more than all the rest of a spawn. What is
- * not set here is set at the launch, or before its first use.
- */
-static void record_init(soon_task *task, soon_core *core, const struct soon__stack *stack,
-	const soon_task_opts *opts)
-{
-	task->core = core;
-	task->wait = NULL;
-	task->armed_at = SOON_NEVER;
-	task->wake_at = SOON_NEVER;
-	task->mask = SOON__CANCELLED;
-	task->idle_depth = 0;
-	task->stack_class = stack->class_index;
-	task->stack_index = stack->index;
-	task->stack_low = stack->low;
-	task->has_handle = false;
-	task->ignored_count = 0;
-	task->name = NULL;
-	task->detail = NULL;
-	task->advanced = NULL;
-	task->gens = NULL;
-	task->locals = NULL;
-	task->id = ++core->tasks_made;
-	task->locks_held = 0;
-	task->reads_count = 0;
-	task->has_self = false;
-	task->is_ready_said = false;
-	task->is_excused = false;
-	task->start = NULL;
-	task->seen = 0;
-	task->born_at = core->clock.now;
-	task->timer.place = SOON__TIMER_IDLE;
-	soon__list_init(&task->end_hooks);
-	if (!opts)
-		return;
-	task->name = opts->name;
-	if (opts->ret_task) {
-		task->has_handle = true;
-		*opts->ret_task = task;
-	}
-}
-
-/* Inlined twice: without task-locals a spawn pays for no more than the question. */
-static inline int task_make(struct soon__group *group, const soon_task_opts *opts,
-	size_t extra_bytes, soon_task **ret_task)
-{
-	soon_core *core = group->core;
-	struct soon__stack stack;
-	size_t bytes = opts && opts->stack_bytes ? opts->stack_bytes : core->opts.stack_bytes;
-	soon_task *task;
-	char *top;
-	int rc;
-
-	rc = soon__stack_take(&core->stacks, bytes, &stack);
-	if (SOON_UNLIKELY(rc < 0))
-		return rc;
-	top = stack.top - ((sizeof *task + 63) & ~(size_t)63);
-	task = (soon_task *)(void *)top;
-	record_init(task, core, &stack, opts);
-	top -= (extra_bytes + 15) & ~(size_t)15;
-	soon__san_stack_begin(&task->san, stack.low, (size_t)(stack.top - stack.low));
-	task->sp = soon__context_make(top, task_main, task);
-	*ret_task = task;
-	return 0;
-}
-
 /* The locals come first, so that a failure leaves nothing to undo. */
-static SOON_COLD __attribute__((noinline)) int task_make_inheriting(struct soon__group *group,
-	const soon_task_opts *opts, size_t extra_bytes, soon_task **ret_task)
+SOON_COLD int soon__task_make_inheriting(struct soon__group *group, const soon_task_opts *opts,
+	size_t extra_bytes, soon_task **ret_task)
 {
 	struct soon__locals *locals;
 	int rc = soon__locals_inherit(group->core, &locals);
 
 	if (rc < 0)
 		return rc;
-	rc = task_make(group, opts, extra_bytes, ret_task);
+	rc = task_make_bare(group, opts, extra_bytes, ret_task);
 	if (rc == 0)
 		(*ret_task)->locals = locals;
 	else if (locals)
@@ -176,32 +110,19 @@ static SOON_COLD __attribute__((noinline)) int task_make_inheriting(struct soon_
 int soon__task_make(struct soon__group *group, const soon_task_opts *opts, size_t extra_bytes,
 	soon_task **ret_task)
 {
-	/* What runs in the background starts without any. */
-	if (SOON_UNLIKELY(group->core->locals_count > 0) && group != &group->core->service)
-		return task_make_inheriting(group, opts, extra_bytes, ret_task);
 	return task_make(group, opts, extra_bytes, ret_task);
-}
-
-void soon__task_adopt(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,
-	const soon_site *site)
-{
-	task->group = group;
-	task->scope = &group->scope;
-	task->fn = fn;
-	task->arg = arg;
-	task->site = site;
-	if (!task->name)
-		task->name = site->what;
-	soon__list_push_tail(&group->children, &task->sibling);
-	group->live_count++;
-	task->core->sched.live_count++;
 }
 
 void soon__task_launch(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,
 	const soon_site *site)
 {
-	soon__task_adopt(task, group, fn, arg, site);
-	soon__sched_ready(task->core, task);
+	task_launch(task, group, fn, arg, site);
+}
+
+void soon__task_adopt(soon_task *task, struct soon__group *group, soon__fn fn, uint64_t arg,
+	const soon_site *site)
+{
+	task_adopt(task, group, fn, arg, site);
 }
 
 void soon__task_free(soon_task *task)
@@ -212,6 +133,13 @@ void soon__task_free(soon_task *task)
 	SOON_ASSERT(task->state == SOON__TASK_ENDED);
 	soon__san_stack_end(&task->san, task->stack_low, (size_t)(top - task->stack_low));
 	soon__stack_give(&core->stacks, task->stack_class, task->stack_index);
+}
+
+static __attribute__((noinline)) void switch_for_external(soon_core *core)
+{
+	core->external_count++;
+	soon__sched_switch(core);
+	core->external_count--;
 }
 
 ssize_t soon__park(struct soon__wait *wait)
@@ -239,9 +167,10 @@ ssize_t soon__park(struct soon__wait *wait)
 	atomic_signal_fence(memory_order_release); /* a dump may come at any time */
 	task->wait = wait;
 	task->state = SOON__TASK_PARKED;
-	core->external_count += wait->is_external;
-	soon__sched_switch(core);
-	core->external_count -= wait->is_external;
+	if (SOON_UNLIKELY(wait->is_external))
+		switch_for_external(core);
+	else
+		soon__sched_switch(core);
 	SOON_ASSERT(wait->is_unparked);
 	SOON_ASSERT(!task->wait);
 	return wait->rc;

@@ -48,6 +48,19 @@ struct soon_task {
 	bool has_handle;       /* the record outlives the task, until the group is closed */
 	uint8_t ignored_count; /* calls in `ignored` that failed because it is cancelled */
 
+	/* From `detail` to `is_excused`: what begins as zero, and is cleared as one piece. */
+	char *detail;                /* of soon_fail, allocated; NULL for none */
+	struct soon__start *start;   /* the soon_start that made it; NULL for none */
+	soon_task *advanced;         /* the generator's task this one waits for in soon_next */
+	struct soon_gen *gens;       /* generators it opened and has not closed, newest first */
+	struct soon__locals *locals; /* task-locals; NULL for none */
+	uint32_t seen;               /* by which search of waits.c, 0: none */
+	uint16_t locks_held;         /* mutexes and the like, which somebody else may wait for */
+	uint8_t reads_count;         /* of `reads` */
+	bool has_self;               /* `self` is the outermost of its scopes */
+	bool is_ready_said;          /* soon_ready was called */
+	bool is_excused;             /* its failure was dealt with, by an on_exit */
+
 	/* Life. */
 	const struct soon__scope *ignored; /* undefined while ignored_count is 0 */
 	struct soon__list sibling;         /* in group->children, or in ->kept */
@@ -56,14 +69,9 @@ struct soon_task {
 	uint64_t arg;
 	const soon_site *site;
 	const char *name;
-	char *detail;                /* of soon_fail, allocated; NULL for none */
 	struct soon_task *work;      /* link of the work list that spreads a cancel */
 	struct soon__list end_hooks; /* struct soon__end_hook: joins and watches */
-	struct soon__start *start;   /* the soon_start that made it; NULL for none */
 	struct soon__scope self;     /* of soon_task_cancel; valid while has_self */
-	soon_task *advanced;         /* the generator's task this one waits for in soon_next */
-	struct soon_gen *gens;       /* generators it opened and has not closed, newest first */
-	struct soon__locals *locals; /* task-locals; NULL for none */
 	soon_ns born_at;             /* the core's last reading of the clock at the spawn */
 	soon_ns aborted_at; /* when its wait was asked to end; undefined unless wait->is_aborted */
 	struct soon__timer timer; /* one for all deadlines and the sleep of the task */
@@ -71,17 +79,11 @@ struct soon_task {
 	const void *reads[SOON__READS_MAX]; /* the read-write locks it reads, reads_count of them */
 	uint64_t id; /* counted from 1 in each run: tells a task from a later one in its place */
 	uint32_t stack_index;
-	uint32_t seen;        /* by which search of waits.c, 0: none */
-	soon_task *seen_from; /* the tasks before and after it on that search's path */
-	soon_task *seen_next;
-	bool has_self;            /* `self` is the outermost of its scopes */
-	bool is_ready_said;       /* soon_ready was called */
-	bool is_excused;          /* its failure was dealt with, by an on_exit */
 	bool has_ended_cancelled; /* -ECANCELED, and it was meant to */
-	uint8_t reads_count;
-	uint16_t locks_held; /* mutexes and the like, which somebody else may wait for */
-	int rc;              /* once ended */
-	int detail_rc;       /* the failure that `detail` is about */
+	int rc;                   /* once ended */
+	int detail_rc;            /* the failure that `detail` is about */
+	soon_task *seen_from;     /* the tasks before and after it on the path of that search */
+	soon_task *seen_next;
 	struct soon__san san;
 };
 

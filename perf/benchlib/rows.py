@@ -165,8 +165,11 @@ ROWS = {
         ("spawn_join", "the same by handle, whose records the group keeps", "ns", Bar()),
         ("spawn_batch", "the same, a thousand tasks per group", "ns", Bar()),
     ]),
+    "group": Micro("micro_sched group", [
+        ("group", "open and close of an empty group", "ns", Bar(must=25)),
+    ]),
     "within": Micro("micro_sched within", [
-        ("within", "soon_within around a call that does not block", "ns", Bar()),
+        ("within", "soon_within around a call that does not block", "ns", Bar(must=25)),
     ]),
     "mutex": Micro("micro_sync mutex", [
         ("mutex", "mutex lock + unlock, free", "ns", Bar(5)),

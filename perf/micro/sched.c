@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The scheduler from above, through public calls: yield, spawn, soon_within, offload.
+ * The scheduler from above, through public calls: yield, spawn, groups, soon_within, offload.
  *
- *	micro_sched yield|spawn|within|gen|offload
+ *	micro_sched yield|spawn|group|within|gen|offload
  */
 #include <soon/gen.h>
 #include <soon/group.h>
@@ -24,6 +24,7 @@
 #define HANDLES       50u
 #define WITHIN_ROUNDS 2000000u
 #define ITEMS         2000000u
+#define GROUP_ROUNDS  2000000u
 #define OFFLOADS      5000u
 
 static int yield_often(uint64_t count)
@@ -156,6 +157,18 @@ static int open_often(uint64_t count)
 	return rc < 0 ? rc : 0;
 }
 
+/* Opens and closes groups with nobody in them; the close is a turn for others, of whom are none. */
+static int group_often(uint64_t count)
+{
+	ssize_t rc = 0;
+
+	for (uint64_t i = 0; i < count && rc == 0; i++) {
+		SOON_GROUP(group);
+		rc = soon_group_close(&group, 0);
+	}
+	return (int)rc;
+}
+
 static int offload_often(uint64_t count)
 {
 	int rc = 0;
@@ -253,6 +266,18 @@ static int run_gen(void *unused)
 	return 0;
 }
 
+static int run_group(void *unused)
+{
+	double ns;
+	int rc;
+
+	(void)unused;
+	rc = measure_rounds(group_often, GROUP_ROUNDS, CLOCK_PROCESS_CPUTIME_ID, &ns);
+	if (rc == 0)
+		micro_print("group", ns, "ns");
+	return rc;
+}
+
 static int run_offload(void *unused)
 {
 	double ns;
@@ -273,6 +298,7 @@ int main(int argc, char **argv)
 	} benchmarks[] = {
 		{ "yield", run_yield },
 		{ "spawn", run_spawn },
+		{ "group", run_group },
 		{ "within", run_within },
 		{ "gen", run_gen },
 		{ "offload", run_offload },
@@ -287,6 +313,6 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	(void)fprintf(stderr, "usage: micro_sched yield|spawn|within|gen|offload\n");
+	(void)fprintf(stderr, "usage: micro_sched yield|spawn|group|within|gen|offload\n");
 	return 1;
 }

@@ -59,6 +59,7 @@ typedef struct soon_group_opts {
 
 SOON_API void soon__group_open(
 	soon_group *group, const soon_group_opts *opts, const soon_site *site) SOON_ON_CORE;
+SOON_API void soon__group_open_plain(soon_group *group, const soon_site *site) SOON_ON_CORE;
 SOON_API void soon__group_left(soon_group *group);
 SOON_API SOON_NODISCARD int soon__spawn(soon_group *group, const soon_task_opts *opts, soon__fn fn,
 	uint64_t arg, const soon_site *site) SOON_ON_CORE;
@@ -76,8 +77,12 @@ SOON_API void soon__group_cancel(soon_group *group, const char *why, const soon_
 	soon_group name_ __attribute__((cleanup(soon__group_left)));                               \
 	do {                                                                                       \
 		SOON__SITE(#name_);                                                                \
-		soon__group_open(                                                                  \
-			&name_, &(soon_group_opts){ .soon__none = 0, __VA_ARGS__ }, &soon__site);  \
+		/* Without options, none are put together to be looked at. */                      \
+		if (sizeof(#__VA_ARGS__) == 1)                                                     \
+			soon__group_open_plain(&name_, &soon__site);                               \
+		else                                                                               \
+			soon__group_open(&name_,                                                   \
+				&(soon_group_opts){ .soon__none = 0, __VA_ARGS__ }, &soon__site);  \
 	} while (0)
 
 /*

@@ -22,7 +22,7 @@ typedef enum soon_report_level {
 } soon_report_level;
 
 /* Longest text, its end included: it is put together on the stack of the task it is about. */
-#define SOON_REPORT_TEXT_BYTES 768
+#define SOON_REPORT_TEXT_BYTES 704
 
 typedef struct soon_report {
 	soon_report_level level;

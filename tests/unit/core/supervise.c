@@ -5,6 +5,7 @@
 
 #include "fake_test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define RUNS_MAX 32
@@ -248,7 +249,8 @@ static soon_decision fix(soon_super *super, const soon_failure *why)
 	self->seen[i] = *super;
 	self->rcs[i] = why ? why->rc : 1;
 	if (why)
-		(void)strncat(self->message, why->message, 31 - strlen(self->message));
+		(void)snprintf(self->message + strlen(self->message),
+			sizeof self->message - strlen(self->message), "%.8s", why->message);
 	if (self->think)
 		cr_assert_eq(soon_sleep(self->think), 0);
 	return self->verdicts[i];
