@@ -80,6 +80,18 @@ soon_core *soon_core_self(void)
 	return soon__core;
 }
 
+void soon__assert_task(const char *func)
+{
+	if (!soon__task_self())
+		soon_die("%s: must be called in a task", func);
+}
+
+void soon__assert_core(const char *func)
+{
+	if (!soon__core)
+		soon_die("%s: must be called on a core's thread", func);
+}
+
 bool soon_on_core(void)
 {
 	return soon__core != NULL;

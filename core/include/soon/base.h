@@ -10,7 +10,9 @@
  *   SOON_SUSPENDS    only inside a task; other tasks may run before it returns.
  *   SOON_ON_CORE     on a core's thread (in a task or in a callback posted to it); never suspends.
  *   SOON_ANY_THREAD  from every thread.
- * With clang, defining SOON_CHECK_AFFINITY turns the first two into -Wthread-safety checks.
+ * They are for your functions, too. With clang, defining SOON_CHECK_AFFINITY turns the first two
+ * into -Wthread-safety checks: who calls a function with a marker must have it, or assert it. Define
+ * it for a run of the compiler that only checks; gcc's -fanalyzer is helped by <soon/pairing.h>.
  */
 #ifndef SOON_BASE_H
 #define SOON_BASE_H
@@ -36,13 +38,51 @@ struct __attribute__((capability("role"))) soon__role {
 	char unused;
 };
 extern struct soon__role soon__role_core, soon__role_task;
-#define SOON_SUSPENDS __attribute__((requires_capability(soon__role_task)))
-#define SOON_ON_CORE  __attribute__((requires_capability(soon__role_core)))
+#define SOON__ROLES(how, ...) __attribute__((how##_capability(__VA_ARGS__)))
 #else
-#define SOON_SUSPENDS
-#define SOON_ON_CORE
+#define SOON__ROLES(how, ...)
 #endif
+#define SOON_SUSPENDS SOON__ROLES(requires, soon__role_task, soon__role_core)
+#define SOON_ON_CORE  SOON__ROLES(requires, soon__role_core)
 #define SOON_ANY_THREAD
+
+/*
+ * For functions whose type is given, so that callers cannot be told by a marker: these abort when
+ * they are not in a task, or not on a core's thread, and tell the check that they are.
+ */
+#define SOON_ASSERT_TASK() soon__assert_task(__func__)
+#define SOON_ASSERT_CORE() soon__assert_core(__func__)
+SOON_API void soon__assert_task(const char *func)
+	SOON__ROLES(assert, soon__role_task, soon__role_core);
+SOON_API void soon__assert_core(const char *func) SOON__ROLES(assert, soon__role_core);
+
+/* A call that soon_offload() has a thread make: to be checked as one without any role. */
+#if defined(__clang__) && defined(SOON_CHECK_AFFINITY)
+static inline bool __attribute__((no_thread_safety_analysis)) soon__as_thread(void)
+	SOON__ROLES(release, soon__role_task, soon__role_core)
+{
+	return false;
+}
+static inline void __attribute__((no_thread_safety_analysis)) soon__as_task(void)
+	SOON__ROLES(acquire, soon__role_task, soon__role_core)
+{
+}
+#define SOON__CHECK_ON_THREAD(call)                                                                \
+	do {                                                                                       \
+		if (soon__as_thread())                                                             \
+			(void)(call);                                                              \
+		soon__as_task();                                                                   \
+	} while (0)
+#else
+#define SOON__CHECK_ON_THREAD(call) ((void)0)
+#endif
+
+/* What the handles of soon are behind their names; see <soon/pairing.h>. */
+#if defined(SOON_CHECK_PAIRING) && !defined(__cplusplus)
+#define SOON__HANDLE const
+#else
+#define SOON__HANDLE
+#endif
 
 /* Nanoseconds: a duration, or a point on the monotonic clock of the core. */
 typedef int64_t soon_ns;

@@ -50,10 +50,18 @@ SOON__ARG_INTEGER(llong, long long)
 SOON__ARG_INTEGER(ullong, unsigned long long)
 #undef SOON__ARG_INTEGER
 
+#ifdef SOON_CHECK_PAIRING
+uint64_t soon__arg_given(volatile void *arg); /* the analyser is to forget whose it is */
+static inline uint64_t soon__arg_pointer(const volatile void *arg)
+{
+	return soon__arg_given((volatile void *)(uintptr_t)arg);
+}
+#else
 static inline uint64_t soon__arg_pointer(const volatile void *arg)
 {
 	return (uint64_t)(uintptr_t)arg;
 }
+#endif
 
 /* clang-format off */
 #define SOON__ARG(fn) _Generic((fn),                                                               \

@@ -36,7 +36,7 @@ extern "C" {
 #endif
 
 /* One generator. Its memory is on its own stack, and gone with the close. */
-typedef struct soon_gen soon_gen;
+typedef SOON__HANDLE struct soon_gen soon_gen;
 
 /* A consumer's hold on a generator; NAME_iter has one and knows the type of the items. */
 typedef struct soon_iter {
@@ -51,13 +51,13 @@ typedef struct soon_iter {
  */
 #define SOON_GEN(name, item_type, param)                                                           \
 	SOON__GEN_TYPES(name, item_type, param);                                                   \
-	static int name(param, SOON_OUT(item_type));                                               \
+	static int name(param, SOON_OUT(item_type)) SOON_SUSPENDS;                                 \
 	static int name(param, SOON_OUT(item_type))
 
 /* The same in two parts: what others need to know, and the body, which has external linkage. */
 #define SOON_GEN_DECLARE(name, item_type, param)                                                   \
 	SOON__GEN_TYPES(name, item_type, param);                                                   \
-	int name(param, SOON_OUT(item_type))
+	int name(param, SOON_OUT(item_type)) SOON_SUSPENDS
 #define SOON_GEN_DEFINE(name, item_type, param) int name(param, SOON_OUT(item_type))
 
 #define SOON__GEN_TYPES(name, item_type, param)                                                    \

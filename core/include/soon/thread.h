@@ -71,6 +71,7 @@ SOON_API SOON_NODISCARD int soon__offload(soon__fn fn, uint64_t arg, const soon_
 #define soon_offload(fn, arg)                                                                      \
 	soon__used(__extension__({                                                                 \
 		SOON__SITE(#fn);                                                                   \
+		SOON__CHECK_ON_THREAD((fn)(arg));                                                  \
 		soon__offload(SOON__CALL(fn, arg), &soon__site);                                   \
 	}))
 

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-typedef struct soon_listener soon_listener;
+typedef SOON__HANDLE struct soon_listener soon_listener;
 
 /* Zero means the default in every field. */
 typedef struct soon_listen_opts {

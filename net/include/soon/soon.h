@@ -56,6 +56,11 @@
 #include <soon/http.h>
 #endif
 
+/* For gcc's analyser: what is opened has to be closed. */
+#ifdef SOON_CHECK_PAIRING
+#include <soon/pairing.h>
+#endif
+
 /* clang-format on */
 
 #endif

@@ -41,7 +41,7 @@ extern "C" {
 /* The most slices of one soon_stream_writev. */
 #define SOON_STREAM_SLICES_MAX 32
 
-typedef struct soon_stream soon_stream;
+typedef SOON__HANDLE struct soon_stream soon_stream;
 
 /* Zero means the default in every field. */
 typedef struct soon_stream_opts {

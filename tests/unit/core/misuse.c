@@ -269,6 +269,41 @@ SOON_TEST_PLAIN(misuse, posting_a_callback_without_function_aborts)
 	ASSERT_ABORTS(post_without_function, "fn != NULL");
 }
 
+/* Who asserts where it runs. */
+
+static void assert_task_outside(void)
+{
+	SOON_ASSERT_TASK();
+}
+
+static void assert_core_outside(void)
+{
+	SOON_ASSERT_CORE();
+}
+
+static void assert_task_in_callback(soon_callback *unused)
+{
+	(void)unused;
+	SOON_ASSERT_CORE();
+	SOON_ASSERT_TASK();
+}
+
+IN_TASK(post_assertion)
+{
+	static soon_callback callback = { .fn = assert_task_in_callback };
+
+	SOON_ASSERT_TASK();
+	SOON_ASSERT_CORE();
+	return soon_post(soon_core_self(), &callback);
+}
+
+SOON_TEST_PLAIN(misuse, asserting_where_it_runs)
+{
+	ASSERT_ABORTS(assert_task_outside, "assert_task_outside: must be called in a task");
+	ASSERT_ABORTS(assert_core_outside, "assert_core_outside: must be called on a core's");
+	ASSERT_ABORTS(post_assertion, "assert_task_in_callback: must be called in a task");
+}
+
 /* An abort inside the program's own sink still gets out. */
 
 static int sink_that_fails(const soon_report *report, void *data)
