@@ -8,6 +8,7 @@
 
 #include "deadlock.h"
 #include "dump.h"
+#include "origin.h"
 #include "overflow.h"
 #include "quit.h"
 #include "stuck.h"
@@ -150,12 +151,15 @@ static void core_release(soon_core *core)
 	unlock_cores();
 }
 
-/* As SOON_DEBUG says: on but for "" and "0". */
-static int debug_of_environment(void)
+/* What a run asks for goes before what the environment does. */
+static void debug_fill(soon_core *core)
 {
-	const char *value = getenv("SOON_DEBUG");
+	struct soon__debug debug = { .is_on = core->opts.debug > 0, .has_stacks = true };
 
-	return value && value[0] && strcmp(value, "0") != 0 ? 1 : -1;
+	if (!core->opts.debug)
+		debug = soon__debug_parse(getenv("SOON_DEBUG"));
+	core->opts.debug = debug.is_on ? 1 : -1;
+	core->has_origins = debug.is_on && debug.has_stacks;
 }
 
 static void opts_fill(soon_opts *opts, const soon_opts *given)
@@ -167,8 +171,6 @@ static void opts_fill(soon_opts *opts, const soon_opts *given)
 		opts->tasks_max = TASKS_MAX_DEFAULT;
 	if (!opts->grace)
 		opts->grace = GRACE_DEFAULT;
-	if (!opts->debug)
-		opts->debug = debug_of_environment();
 }
 
 /* Makes an outermost group; nobody opened it, so nobody's timer or chain knows of it. */
@@ -186,6 +188,7 @@ static int core_open(soon_core *core, const struct soon__seams *seams, const soo
 		seams && seams->poller_open ? seams->poller_open : soon__poller_open;
 
 	opts_fill(&core->opts, opts);
+	debug_fill(core);
 	core->clock = (struct soon__clock){ 0 };
 	core->main_ended_hook = seams ? seams->main_ended : NULL;
 	core->hook_data = seams ? seams->data : NULL;
@@ -357,6 +360,7 @@ static int run_core(soon_core *core, soon__fn fn, uint64_t arg, const soon_site 
 		soon_die("soon_run: the poller '%s' failed for good: %s", core->poller->ops->name,
 			strerrordesc_np(-rc));
 	core->main_rc = main_task->rc;
+	main_task->is_rc_read = true;
 	rc = run_result(core);
 	soon__quit_unregister(core);
 	core_close(core);

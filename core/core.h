@@ -45,6 +45,7 @@ struct soon_core {
 	uint32_t searches;           /* of waits.c, two numbers each */
 	struct soon__dumper *dumper; /* the memory of soon_dump(), for good */
 	bool is_dumpable;            /* from the first task to the last; for signal handlers */
+	bool has_origins;            /* tasks note from where they were spawned */
 	int main_rc;
 	uint8_t deadlock_step; /* see deadlock.c; 0: none was found */
 	bool has_main_ended;

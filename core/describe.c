@@ -2,6 +2,7 @@
 #include "describe.h"
 
 #include "core.h"
+#include "origin.h"
 
 void soon__text_task_name(struct soon__text *text, const soon_task *task)
 {
@@ -87,5 +88,9 @@ const char *soon__task_describe(const soon_task *task, char *buf, size_t size)
 	soon__text_site(&text, task->site);
 	soon__text_str(&text, ", ");
 	soon__text_task_state(&text, task);
+	if (task->origin) {
+		soon__text_str(&text, ", spawned");
+		soon__text_origin(&text, task);
+	}
 	return buf;
 }

@@ -13,7 +13,7 @@
 #include "task.h"
 
 /* Enough for one task with long names; what is longer is cut. */
-#define SOON__DESCRIBE_BYTES 384
+#define SOON__DESCRIBE_BYTES 512
 
 /*
  * Describes a task: "'serve' #4, spawned at server.c:12, parked in recv fd 7 for 1.2 s, cancel

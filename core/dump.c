@@ -45,6 +45,7 @@ struct fold {
 struct soon__dumper {
 	struct soon__text text;
 	atomic_bool is_busy;      /* for signal handlers of the same thread */
+	bool is_dumping;          /* what is_busy is for; else names are lent */
 	struct soon__place place; /* where the thread stands, on `running_low`'s stack */
 	const char *running_low;  /* of a slot; NULL: on the thread's own stack, or elsewhere */
 	unsigned cycles;
@@ -247,6 +248,24 @@ static void put_dump(struct soon__dumper *d, soon_core *core, unsigned flags)
 	soon__text_end_line(&d->text);
 }
 
+struct soon__symbols *soon__dumper_lend(soon_core *core)
+{
+	struct soon__dumper *d = core->dumper;
+
+	if (d->is_dumping)
+		return &d->symbols;
+	if (atomic_exchange_explicit(&d->is_busy, true, memory_order_relaxed))
+		return NULL;
+	soon__symbols_reset(&d->symbols); /* modules may have come and gone */
+	return &d->symbols;
+}
+
+void soon__dumper_return(soon_core *core)
+{
+	if (!core->dumper->is_dumping)
+		atomic_store_explicit(&core->dumper->is_busy, false, memory_order_relaxed);
+}
+
 int soon__dump(soon_core *core, int fd, unsigned flags, const struct soon__place *place)
 {
 	struct soon__dumper *d = core->dumper;
@@ -260,12 +279,14 @@ int soon__dump(soon_core *core, int fd, unsigned flags, const struct soon__place
 		return -EPERM;
 	if (atomic_exchange_explicit(&d->is_busy, true, memory_order_relaxed))
 		return -EBUSY;
+	d->is_dumping = true;
 	d->place = *place;
 	find_running_stack(d, core);
 	soon__symbols_reset(&d->symbols); /* modules may have come and gone */
 	soon__text_init(&d->text, d->buf, sizeof d->buf, fd);
 	put_dump(d, core, flags);
 	soon__text_flush(&d->text);
+	d->is_dumping = false;
 	atomic_store_explicit(&d->is_busy, false, memory_order_relaxed);
 	errno = saved;
 	return d->text.rc;

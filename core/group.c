@@ -6,6 +6,7 @@
 #include <soon/mem.h>
 
 #include "core.h"
+#include "describe.h"
 #include "stuck.h"
 
 #include <stdatomic.h>
@@ -307,12 +308,32 @@ ssize_t soon_group_close(soon_group *group, ssize_t rc)
 	return rc;
 }
 
+/*
+ * A value that nobody read. Failures need no such check: each reaches the group's result, or its
+ * list of failures, or what deals with them. FIRST_OK asks for one value of many.
+ */
+static SOON_COLD void check_read(const struct soon__group *group, const soon_task *task)
+{
+	char text[SOON__DESCRIBE_BYTES];
+
+	if (task->rc <= 0 || task->is_rc_read || group->policy == SOON_FIRST_OK)
+		return;
+	soon_report_at(SOON_REPORT_WARNING, 0, task->site,
+		"nobody read the result %d of a task that was spawned with a handle: %s", task->rc,
+		soon__task_describe(task, text, sizeof text));
+}
+
 void soon__group_release_kept(struct soon__group *group)
 {
 	struct soon__list *link;
 
-	while ((link = soon__list_pop(&group->kept)) != NULL)
-		soon__task_free(SOON_CONTAINER_OF(link, soon_task, sibling));
+	while ((link = soon__list_pop(&group->kept)) != NULL) {
+		soon_task *task = SOON_CONTAINER_OF(link, soon_task, sibling);
+
+		if (SOON_UNLIKELY(task->rc > 0))
+			check_read(group, task);
+		soon__task_free(task);
+	}
 }
 
 void soon__group_free_failures(struct soon__group *group)
@@ -322,12 +343,31 @@ void soon__group_free_failures(struct soon__group *group)
 }
 
 /* What a group that was left without a close ends with goes to nobody: it is said. */
+/* What the closer would have got. */
+static SOON_COLD void report_lost(const struct soon__group *group, int rc)
+{
+	const soon_failure *first = group->failures ? &group->failures->kept[0] : NULL;
+
+	if (!first) {
+		soon_report_at(SOON_REPORT_ERROR, rc, group->scope.site,
+			"group '%s', left without soon_group_close, failed, and nobody reads it",
+			group->name);
+		return;
+	}
+	soon_report_at(SOON_REPORT_ERROR, rc, first->site,
+		"group '%s', left without soon_group_close, failed, and nobody reads it: task "
+		"'%s', spawned at %s:%d: %s (%ju failures)",
+		group->name, first->task, first->site->file, first->site->line,
+		first->message[0] ? first->message : strerrordesc_np(-rc),
+		(uintmax_t)group->failure_count);
+}
+
 static SOON_COLD void close_left(soon_group *group)
 {
 	struct soon__group *g = soon__group_of(group);
 	ssize_t rc;
 
-	soon_report_file(SOON_REPORT_ERROR, 0,
+	soon_report_at(SOON_REPORT_ERROR, 0, g->scope.site,
 		"group '%s' opened at %s:%d was left without soon_group_close; its %u tasks are "
 		"cancelled and waited for",
 		g->name, g->scope.site->file, g->scope.site->line, g->live_count);
@@ -337,13 +377,7 @@ static SOON_COLD void close_left(soon_group *group)
 		"the group was left without a close", g->scope.site);
 	rc = soon_group_close(group, 0);
 	if (rc < 0 && rc != -ECANCELED)
-		soon_report_file(SOON_REPORT_ERROR, (int)rc,
-			"group '%s', left without soon_group_close, failed, and nobody "
-			"reads it: %s",
-			g->name,
-			g->failures && g->failures->kept[0].message[0]
-				? g->failures->kept[0].message
-				: strerrordesc_np((int)-rc));
+		report_lost(g, (int)rc);
 }
 
 void soon__group_left(soon_group *group)

@@ -15,10 +15,13 @@ struct join {
 	bool has_ended_cancelled;
 };
 
-static void join_read(struct join *join, const soon_task *target)
+static void join_read(struct join *join, soon_task *target)
 {
 	join->rc = target->rc;
 	join->has_ended_cancelled = target->has_ended_cancelled;
+	/* A zero needs no reader; and SOON_TASK_NONE, which has one, is all threads'. */
+	if (target->rc != 0)
+		target->is_rc_read = true;
 }
 
 /* When the joiner runs, the target's group may be closed and the record gone: it is read now. */

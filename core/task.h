@@ -54,10 +54,12 @@ struct soon_task {
 	soon_task *advanced;         /* the generator's task this one waits for in soon_next */
 	struct soon_gen *gens;       /* generators it opened and has not closed, newest first */
 	struct soon__locals *locals; /* task-locals; NULL for none */
+	struct soon__origin *origin; /* of the spawn; NULL unless stacks are debugged */
 	uint32_t seen;               /* by which search of waits.c, 0: none */
 	uint16_t locks_held;         /* mutexes and the like, which somebody else may wait for */
 	uint8_t reads_count;         /* of `reads` */
 	bool has_self;               /* `self` is the outermost of its scopes */
+	bool is_rc_read;             /* somebody joined it */
 	bool is_ready_said;          /* soon_ready was called */
 	bool is_excused;             /* its failure was dealt with, by an on_exit */
 

@@ -7,6 +7,7 @@
 #define CORE_TASK_MAKE_H
 
 #include "core.h"
+#include "origin.h"
 #include "switch.h"
 
 #include <string.h>
@@ -71,6 +72,11 @@ static inline int task_make_bare(struct soon__group *group, const soon_task_opts
 	task = (soon_task *)(void *)top;
 	record_init(task, core, &stack, opts);
 	top -= (extra_bytes + 15) & ~(size_t)15;
+	if (SOON_UNLIKELY(core->has_origins)) {
+		top -= (sizeof *task->origin + 15) & ~(size_t)15;
+		task->origin = (struct soon__origin *)(void *)top;
+		soon__origin_note(core, task->origin);
+	}
 	soon__san_stack_begin(&task->san, stack.low, (size_t)(stack.top - stack.low));
 	task->sp = soon__context_make(top, soon__task_main, task);
 	*ret_task = task;

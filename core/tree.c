@@ -5,6 +5,7 @@
 
 #include "core.h"
 #include "describe.h"
+#include "origin.h"
 
 enum { INDENT = 2 };
 
@@ -156,6 +157,7 @@ static void put_task(struct soon__tree *tree, const struct soon__walk *walk)
 	soon__text_duration(text, tree->now - task->born_at);
 	soon__text_str(text, ", spawned at ");
 	soon__text_site(text, task->site);
+	soon__text_origin(text, task);
 	soon__text_end_line(text);
 	if (tree->below)
 		tree->below(tree->data, task, (walk->depth + 2) * INDENT);
