@@ -27,6 +27,7 @@
 #include <soon/sem.h>
 #include <soon/event.h>
 #include <soon/handshake.h>
+#include <soon/herd.h>
 #include <soon/gen.h>
 #include <soon/local.h>
 
