@@ -58,7 +58,7 @@ static void loan_begin(struct soon__limiter *limiter, struct soon__loan *loan, c
 
 	loan->limiter = limiter;
 	loan->borrower = borrower;
-	loan->task_id = borrower == self ? self->id : 0;
+	loan->task_id = self && borrower == self ? self->id : 0;
 	loan->next = *list;
 	loan->link = list;
 	if (loan->next)
@@ -80,7 +80,7 @@ static void lend(struct soon__limiter *limiter, struct soon__loan *loan, soon_ta
 	loan->is_lent = true;
 	limiter->borrowed++;
 	limiter->site = task ? task->site : NULL;
-	if (loan->task_id)
+	if (task && loan->task_id)
 		task->locks_held++;
 }
 

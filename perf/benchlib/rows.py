@@ -175,6 +175,10 @@ ROWS = {
         ("mutex", "mutex lock + unlock, free", "ns", Bar(5)),
         ("mutex_handed", "the same, handed between two tasks that wait for it", "ns", Bar()),
     ]),
+    "sem": Micro("micro_sync sem", [
+        ("sem", "semaphore acquire + release, free", "ns", Bar()),
+        ("sem_handed", "the same, one permit between two tasks that wait for it", "ns", Bar()),
+    ]),
     "gen": Micro("micro_sched gen", [
         ("gen_item", "item of a generator", "ns", Bar()),
         ("gen_open", "generator: open, one item, close", "ns", Bar()),

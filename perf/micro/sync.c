@@ -7,6 +7,7 @@
  */
 #include <soon/group.h>
 #include <soon/mutex.h>
+#include <soon/sem.h>
 #include <soon/task.h>
 
 #include "../common/clock.h"
@@ -21,6 +22,7 @@
 #define HANDED_ROUNDS   1000000u /* in all, over all tasks */
 
 static soon_mutex mutex = SOON_MUTEX_INIT;
+static soon_sem sem = SOON_SEM_INIT(1);
 
 static int lock_often(uint64_t count)
 {
@@ -50,6 +52,34 @@ static int hand_mutex_over(uint64_t count)
 	return (int)soon_group_close(&group, rc);
 }
 
+static int acquire_often(uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		int rc = soon_sem_acquire(&sem, 1);
+
+		if (rc < 0)
+			return rc;
+		(void)soon_sem_release(&sem, 1);
+	}
+	return 0;
+}
+
+/* With the only permit taken, every task waits; from then on each release hands it over. */
+static int hand_permit_over(uint64_t count)
+{
+	int rc = soon_sem_acquire(&sem, 1);
+
+	if (rc < 0)
+		return rc;
+	SOON_GROUP(group, .name = "benchmark");
+	for (unsigned i = 0; i < CONTENDED_TASKS && rc == 0; i++)
+		rc = soon_spawn(&group, acquire_often, count / CONTENDED_TASKS);
+	if (rc == 0)
+		rc = soon_yield();
+	(void)soon_sem_release(&sem, 1);
+	return (int)soon_group_close(&group, rc);
+}
+
 /* The median CPU time of one of `count` rounds, after some to warm up. */
 static int measure(int (*rounds)(uint64_t), uint64_t count, const char *name)
 {
@@ -75,6 +105,14 @@ static int run_mutex(void *unused)
 	return rc < 0 ? rc : measure(hand_mutex_over, HANDED_ROUNDS, "mutex_handed");
 }
 
+static int run_sem(void *unused)
+{
+	int rc = measure(acquire_often, FREE_ROUNDS, "sem");
+
+	(void)unused;
+	return rc < 0 ? rc : measure(hand_permit_over, HANDED_ROUNDS, "sem_handed");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -82,6 +120,7 @@ int main(int argc, char **argv)
 		int (*run)(void *unused);
 	} benchmarks[] = {
 		{ "mutex", run_mutex },
+		{ "sem", run_sem },
 	};
 
 	for (size_t i = 0; i < sizeof(benchmarks) / sizeof(benchmarks[0]); i++) {

@@ -250,6 +250,8 @@ static void use_in_callback(soon_callback *self)
 	ASSERT_REPORTED(
 		soon_limiter_try_acquire(&two, &loan), -EPERM, "try_acquire", "name a borrower");
 	cr_assert_eq(soon_limiter_try_acquire_for(&two, &of_callback, self), 0);
+	cr_assert_eq(soon_limiter_try_acquire_for(&two, &loan, NULL), 0); /* an address as well */
+	cr_assert_eq(soon_limiter_release(&two, &loan), 0);
 	cr_assert_eq(soon_limiter_resize(&two, 5), 0);
 }
 
