@@ -59,6 +59,17 @@ static bool take(struct soon__sem *sem, uint32_t count)
 	return true;
 }
 
+/* Apart, so that a call which need not wait does not clear a wait first. */
+static __attribute__((noinline)) int wait_for(struct soon__sem *sem, uint32_t count)
+{
+	struct sem_wait self = {
+		.queued.wait = { .abort = sem_abort, .what = "sem acquire" },
+		.count = count,
+	};
+
+	return (int)soon__queued_park(&sem->queue, &self.queued);
+}
+
 void soon_sem_init(soon_sem *sem, uint32_t permits)
 {
 	*sem = (soon_sem)SOON_SEM_INIT(permits);
@@ -67,10 +78,6 @@ void soon_sem_init(soon_sem *sem, uint32_t permits)
 int soon_sem_acquire(soon_sem *storage, uint32_t count)
 {
 	struct soon__sem *sem = sem_of(storage);
-	struct sem_wait self = {
-		.queued.wait = { .abort = sem_abort, .what = "sem acquire" },
-		.count = count,
-	};
 	int rc = soon__waitq_checkpoint("sem_acquire");
 
 	if (rc < 0)
@@ -78,7 +85,7 @@ int soon_sem_acquire(soon_sem *storage, uint32_t count)
 	rc = soon__waitq_enter(&sem->queue, false, "sem_acquire");
 	if (rc < 0 || take(sem, count))
 		return rc;
-	return (int)soon__queued_park(&sem->queue, &self.queued);
+	return wait_for(sem, count);
 }
 
 int soon_sem_try_acquire(soon_sem *storage, uint32_t count)
