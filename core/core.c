@@ -203,6 +203,7 @@ static int core_open(soon_core *core, const struct soon__seams *seams, const soo
 	core->tasks_made = 0;
 	core->lot = seams ? seams->sched_seed : 0;
 	core->external_count = 0;
+	core->gens_left = 0;
 	core->is_shared = false;
 	core->has_main_ended = false;
 	core->trimmed_at = 0;

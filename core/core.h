@@ -40,6 +40,7 @@ struct soon_core {
 	unsigned locals_count;               /* tasks that have task-locals */
 	void (*main_ended_hook)(void *data); /* of the run's seams; may be NULL */
 	void *hook_data;
+	unsigned gens_left;          /* generators that a task left open and the run closed */
 	uint64_t lot;                /* state of the draws among ready cases of a select */
 	unsigned external_count;     /* parked waits that another thread may end */
 	uint32_t searches;           /* of waits.c, two numbers each */

@@ -472,6 +472,7 @@ void soon__gens_close_left(soon_task *task)
 			wait_until_let_go(gen);
 			continue;
 		}
+		task->core->gens_left++;
 		soon_report_file(SOON_REPORT_ERROR, 0,
 			"generator '%s', opened at %s:%d in task '%s', was never %sclosed",
 			site->what, site->file, site->line, task->name,

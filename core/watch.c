@@ -50,6 +50,12 @@ size_t soon__watch_timers(void)
 	return soon__timers_live(&soon__core->timers);
 }
 
+unsigned soon__watch_generators_left(void)
+{
+	SOON_ASSERT(soon__core);
+	return soon__core->gens_left;
+}
+
 bool soon__watch_has_work(void)
 {
 	SOON_ASSERT(soon__core);

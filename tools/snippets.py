@@ -4,7 +4,8 @@
 
 A code block in Markdown that follows a line `<!-- path -->` shows that file, without its licence
 line; after `<!-- path: name ... -->` it shows those functions, structures or tests of it. C blocks
-without such a line are findings. `--fix` writes the blocks anew; otherwise differences are findings.
+without such a line are findings. `--fix` writes the blocks anew; without it differences are
+findings.
 """
 import pathlib
 import re

@@ -25,6 +25,9 @@ SOON_API void soon__watch_tasks(soon__live_fn *fn, void *data);
 /* How many timers of the core are armed. */
 SOON_API size_t soon__watch_timers(void);
 
+/* How many generators were left open by a task that ended; each was closed and reported. */
+SOON_API unsigned soon__watch_generators_left(void);
+
 /* Whether a task is ready to run, or a post to be taken, on the calling thread's core. */
 SOON_API bool soon__watch_has_work(void);
 

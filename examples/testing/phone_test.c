@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "phone.h"
 
+#include <soon/mem_pipe.h>
 #include <soon/test.h>
 
 #include <stdio.h>

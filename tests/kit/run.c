@@ -9,6 +9,8 @@
 #include <soon/test.h>
 #include <soon/thread.h>
 
+#include "core/spi/watch.h"
+
 #include "ledger.h"
 #include "poller.h"
 
@@ -19,11 +21,12 @@
 #include <unistd.h>
 
 /* The run that is under way; its seed is what a lost test has to print. */
-struct kit_run {
+struct soon__kit_run {
 	struct soon__kit_poller poller;
 	soon_verdict *verdict;
 	unsigned flags;
 	uint64_t errors_at_end; /* of the body */
+	unsigned generators;
 	bool has_ended;
 };
 
@@ -100,18 +103,37 @@ void soon__test_leave(void)
 
 static void main_ended(void *data)
 {
-	struct kit_run *run = data;
+	struct soon__kit_run *run = data;
 
 	run->has_ended = true;
 	run->errors_at_end = soon_test_errors();
+	run->generators = soon__watch_generators_left();
 	soon__kit_live_judge(run->verdict, run->flags);
+}
+
+/*
+ * Each was reported by the run, with the place where it was opened; a test that announces its
+ * reports has counted them.
+ */
+static void judge_generators(
+	const struct soon__kit_run *run, soon_verdict *verdict, uint64_t *errors)
+{
+	if (run->generators == 0 || soon__test_expected > 0)
+		return;
+	if (run->flags & SOON_T_GENS_OK) {
+		SOON_ASSERT(*errors >= run->generators);
+		*errors -= run->generators;
+		return;
+	}
+	verdict->generators = run->generators;
+	soon__kit_verdict_add(verdict, "%u generators were left open", run->generators);
 }
 
 static void run_once(const soon_test_opts *opts, uint64_t seed, soon__fn fn, uint64_t arg,
 	const soon_site *site, soon_verdict *verdict)
 {
 	static struct soon__kit_fds before;
-	struct kit_run run = { .verdict = verdict, .flags = opts->flags };
+	struct soon__kit_run run = { .verdict = verdict, .flags = opts->flags };
 	struct soon__seams seams;
 	uint64_t errors;
 
@@ -140,6 +162,7 @@ static void run_once(const soon_test_opts *opts, uint64_t seed, soon__fn fn, uin
 	/* What is allowed to be left is reported by the run itself, and that is allowed too. */
 	errors = (opts->flags & SOON_T_LEAKS_OK) && run.has_ended ? run.errors_at_end
 								  : soon_test_errors();
+	judge_generators(&run, verdict, &errors);
 	soon__kit_reports_judge(verdict, opts->flags, errors);
 	soon__kit_fds_judge(verdict, &before, opts->flags);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The tests of somebody who has only what was installed. */
+#include <soon/mem_pipe.h>
 #include <soon/test.h>
 
 SOON_TEST_F(stranger, waits_an_hour, SOON_T_VIRTUAL)

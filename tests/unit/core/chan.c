@@ -181,7 +181,7 @@ FAKE_TEST(chan, closing_twice_is_reported)
 {
 	cr_assert_eq(soon_chan_close(&meet), 0);
 	ASSERT_REPORTED(soon_chan_close(&meet), -EALREADY, "soon_chan_close",
-		"chan_closing_twice_is_reported_task");
+		"chan_closing_twice_is_reported");
 }
 
 /* Cancel. */

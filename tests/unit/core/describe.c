@@ -157,6 +157,8 @@ SOON_TEST_PLAIN(text, goes_to_its_descriptor_when_full)
 	len = read(ends[0], seen, sizeof seen);
 	cr_assert_eq(len, 23);
 	cr_assert_eq(memcmp(seen, "longer than the buffer\n", 23), 0);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 }
 
 SOON_TEST_PLAIN(text, a_reader_that_left_is_an_error_and_no_signal)
@@ -169,6 +171,7 @@ SOON_TEST_PLAIN(text, a_reader_that_left_is_an_error_and_no_signal)
 	cr_assert_eq(soon__write_all(ends[1], "x", 1), -EPIPE);
 	cr_assert_eq(soon__write_all(-1, "x", 1), -EBADF);
 	cr_assert_eq(errno, 7);
+	(void)close(ends[1]);
 }
 
 SOON_TEST_PLAIN(text, a_full_pipe_is_waited_for_only_a_moment)
@@ -179,4 +182,6 @@ SOON_TEST_PLAIN(text, a_full_pipe_is_waited_for_only_a_moment)
 	cr_assert_eq(pipe2(ends, O_NONBLOCK), 0);
 	cr_assert_eq(soon__write_all(ends[1], block, sizeof block), 0);
 	cr_assert_eq(soon__write_all(ends[1], block, 1), -EAGAIN);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 }

@@ -106,8 +106,7 @@ FAKE_TEST(dump, shows_the_tree)
 	(void)dump(SOON_DUMP_NO_STACKS);
 	assert_well_formed();
 	assert_has(": 4 tasks, 0 ready, 3 timers, 0 operations in flight, 0 calls on threads\n");
-	assert_has(
-		"group 'main': wait all, 1 live\n  'dump_shows_the_tree_task' #1: running, age ");
+	assert_has("group 'main': wait all, 1 live\n  'dump_shows_the_tree' #1: running, age ");
 	assert_has("\n    group 'g': fail fast, 2 live, opened at ");
 	assert_has("\n      'parent' #2: parked in sleep for 1.0 s, age 1.0 s, spawned at ");
 	assert_has("\n        scope, shielded without end\n");
@@ -314,6 +313,8 @@ static int errors_task(void *unused)
 	cr_assert_eq(pipe(ends), 0);
 	(void)close(ends[0]);
 	cr_assert_eq(soon_dump(ends[1], 0), -EPIPE);
+	(void)close(ends[1]);
+	(void)close(full);
 	return 0;
 }
 

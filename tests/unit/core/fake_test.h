@@ -18,19 +18,7 @@
 #include <support/harness.h>
 
 #define FAKE_TEST(suite, name, ...)                                                                \
-	static void suite##_##name##_in_task(void);                                                \
-	static int suite##_##name##_task(void *unused)                                             \
-	{                                                                                          \
-		(void)unused;                                                                      \
-		suite##_##name##_in_task();                                                        \
-		return 0;                                                                          \
-	}                                                                                          \
-	SOON_TEST_PLAIN(suite, name, ##__VA_ARGS__)                                                \
-	{                                                                                          \
-		int rc = FAKE_RUN(NULL, suite##_##name##_task, NULL);                              \
-		cr_assert_eq(rc, 0, "the run gave %d", rc);                                        \
-	}                                                                                          \
-	static void suite##_##name##_in_task(void)
+	SOON_TEST_F(suite, name, SOON_TEST_FLAGS | SOON_T_NO_KERNEL, ##__VA_ARGS__)
 
 /* Who did what, in order: tests append letters and compare the word. */
 struct trace {

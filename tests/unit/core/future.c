@@ -68,7 +68,7 @@ FAKE_TEST(future, set_twice_is_reported_with_both)
 {
 	cr_assert_eq(set_it(0), 0);
 	ASSERT_REPORTED(soon_future_set(&future, -EIO, 1), -EALREADY, "in set_it at",
-		"twice_is_reported_with_both_in_task at");
+		"twice_is_reported_with_both_body at");
 	cr_assert_eq(soon_future_poll(&future, NULL), 0); /* as it was */
 	soon_future_fini(&future);
 	cr_assert_eq(set_it(1), 0);

@@ -158,7 +158,7 @@ static int unlock_others(void *unused)
 {
 	(void)unused;
 	ASSERT_REPORTED(soon_mutex_unlock(&lock), -EPERM, "unlock_others",
-		"'mutex_misuse_is_refused_and_names_both_task', spawned at");
+		"'mutex_misuse_is_refused_and_names_both', spawned at");
 	return 0;
 }
 

@@ -237,6 +237,7 @@ SOON_TEST_PLAIN(report, without_stderr_it_is_counted_as_lost)
 	(void)close(ends[0]);
 	report_with_stderr(ends[1]);
 	cr_assert_eq(soon_reports_lost(), 2);
+	(void)close(ends[1]);
 	soon_test_reports_expected = 2;
 }
 
@@ -246,6 +247,7 @@ SOON_TEST_PLAIN(report, a_full_disk_is_counted_as_lost)
 
 	cr_assert_geq(full, 0);
 	report_with_stderr(full);
+	(void)close(full);
 	cr_assert_eq(soon_reports_lost(), 1);
 	soon_test_reports_expected = 1;
 }

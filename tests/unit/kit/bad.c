@@ -32,6 +32,16 @@ SOON_TEST(bad, failure)
 	leave_failure();
 }
 
+SOON_TEST(bad, generator)
+{
+	leave_generator();
+}
+
+SOON_TEST_F(bad, generator_with_errors_ok, SOON_T_ERRORS_OK)
+{
+	leave_generator();
+}
+
 SOON_TEST(bad, memory)
 {
 	lose_memory();

@@ -33,6 +33,9 @@ expect descriptor 'descriptor [0-9]+ was left open: /dev/null' '1 descriptors le
 expect error '1 reports of level ERROR' 'something is wrong, in task bad_error' \
 	'soon: error: something is wrong'
 expect failure "background task 'fail', spawned at .*bodies.h.*the disk is on fire" 'gave -5'
+expect generator '1 generators were left open' \
+	"generator 'count_up', opened at .*bodies.h:[0-9]+ in task 'bad_generator'"
+expect generator_with_errors_ok '1 generators were left open'
 expect error_with_leaks_ok 'something is wrong'
 expect task_with_errors_ok "task 'linger'"
 expect descriptor_with_tasks_ok '/dev/null'

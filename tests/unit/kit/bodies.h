@@ -4,6 +4,7 @@
 #define TESTS_UNIT_KIT_BODIES_H
 
 #include <soon/assert.h>
+#include <soon/gen.h>
 #include <soon/socket.h>
 #include <soon/soon.h>
 #include <soon/test.h>
@@ -74,6 +75,26 @@ static inline void leave_failure(void)
 {
 	cr_assert_eq(soon_background(fail, NULL), 0);
 	(void)!soon_yield(); /* it ends the run, so this one too */
+}
+
+SOON_GEN(count_up, int, int limit)
+{
+	for (int i = 0; i < limit; i++) {
+		int rc = soon_emit(&i);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* A generator that was advanced and never closed. */
+static inline void leave_generator(void)
+{
+	count_up_iter it;
+
+	cr_assert_eq(soon_gen_open(it, count_up, 3), 0);
+	cr_assert_eq(soon_next(it, NULL), 1);
 }
 
 static inline void lose_memory(void)

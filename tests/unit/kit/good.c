@@ -17,6 +17,11 @@ SOON_TEST_F(leaks, descriptor_may_be_left, SOON_T_FDS_OK)
 	leave_descriptor();
 }
 
+SOON_TEST_F(leaks, generator_may_be_left, SOON_T_GENS_OK)
+{
+	leave_generator();
+}
+
 SOON_TEST_F(leaks, memory_may_be_lost, SOON_T_MEMORY_OK)
 {
 	lose_memory();
@@ -27,6 +32,7 @@ SOON_TEST_F(leaks, all_may_be_left, SOON_T_LEAKS_OK)
 	leave_task();
 	leave_operation();
 	leave_descriptor();
+	leave_generator();
 }
 
 SOON_TEST_F(errors, may_be_filed, SOON_T_ERRORS_OK)

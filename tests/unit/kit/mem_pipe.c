@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Streams in memory: every call of a stream on them, and every way in which they can be bad. */
 #include <soon/mem.h>
+#include <soon/mem_pipe.h>
 #include <soon/soon.h>
 #include <soon/test.h>
 

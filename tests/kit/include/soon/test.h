@@ -22,7 +22,6 @@
 
 #include <soon/fake.h>
 #include <soon/group.h>
-#include <soon/mem_pipe.h>
 #include <soon/test_clock.h>
 #include <soon/test_run.h>
 

@@ -25,8 +25,9 @@ enum soon_test_flags {
 	SOON_T_IO_OK = 1u << 1,     /* operations may be in flight at the end */
 	SOON_T_FDS_OK = 1u << 2,    /* descriptors may be open that were not before */
 	SOON_T_MEMORY_OK = 1u << 3, /* memory may be lost (seen by ASan and Valgrind only) */
-	SOON_T_LEAKS_OK = 0xfu,     /* all of these */
-	SOON_T_ERRORS_OK = 1u << 4, /* reports of level ERROR may be filed, any number */
+	SOON_T_GENS_OK = 1u << 4,   /* generators may be open at the end: they are closed */
+	SOON_T_LEAKS_OK = 0x1fu,    /* all of these */
+	SOON_T_ERRORS_OK = 1u << 5, /* reports of level ERROR may be filed, any number */
 
 	SOON_T_VIRTUAL = 1u << 8, /* the clock is virtual from the start, see <soon/test_clock.h> */
 	SOON_T_NO_KERNEL = 1u << 9, /* and there is no I/O but the scripted: see <soon/fake.h> */
@@ -51,6 +52,7 @@ typedef struct soon_verdict {
 	unsigned tasks;       /* that outlived the body */
 	unsigned timers;      /* armed when it ended */
 	unsigned operations;  /* in flight then */
+	unsigned generators;  /* left open by a task */
 	unsigned descriptors; /* open that were not before */
 	uint64_t errors;      /* reports of level ERROR, allowed or not */
 	uint64_t seed;        /* of the last run; 0: the queue was not shuffled */
