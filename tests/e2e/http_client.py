@@ -17,10 +17,10 @@ PATIENCE = 20  # seconds until a test gives up; no test measures time
 class Server:
     """The program under test, started with settings such as header=300."""
 
-    def __init__(self, *settings):
+    def __init__(self, *settings, stderr=subprocess.PIPE):
         self.program = subprocess.Popen(
             [os.environ["SOON_HTTP_SERVER"], *settings],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, stderr=stderr, text=True)
         line = self.program.stdout.readline()
         if not line.startswith("port "):
             raise RuntimeError("the server did not start: " + self.program.stderr.read())
