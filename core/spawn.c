@@ -36,7 +36,7 @@ void soon__spawn_give_place(struct soon__group *group)
 
 	if (!group->has_extras)
 		return;
-	while (has_place(group) && (link = soon__list_pop(&group->extras.spawners)) != NULL) {
+	if (has_place(group) && (link = soon__list_pop(&group->extras.spawners)) != NULL) {
 		group->reserved++;
 		soon__unpark(&SOON_CONTAINER_OF(link, struct place_wait, link)->wait, 0);
 	}
