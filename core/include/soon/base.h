@@ -11,8 +11,8 @@
  *   SOON_ON_CORE     on a core's thread (in a task or in a callback posted to it); never suspends.
  *   SOON_ANY_THREAD  from every thread.
  * They are for your functions, too. With clang, defining SOON_CHECK_AFFINITY turns the first two
- * into -Wthread-safety checks: who calls a function with a marker must have it, or assert it. Define
- * it for a run of the compiler that only checks; gcc's -fanalyzer is helped by <soon/pairing.h>.
+ * into -Wthread-safety checks: who calls a function with a marker has to bear it, or assert it.
+ * Define it for a run of the compiler that only checks. For gcc's analyser see <soon/pairing.h>.
  */
 #ifndef SOON_BASE_H
 #define SOON_BASE_H
