@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the world can refuse: each allocation in turn, and address space. */
 #include <soon/mem.h>
+#include <soon/start.h>
 
 #include "fake_test.h"
 
@@ -67,6 +68,75 @@ SOON_TEST_PLAIN(fault, every_allocation_may_fail)
 	soon_mem_fail_at(0);
 	cr_assert_gt(k, 3);
 	cr_assert_eq(rc, -EIO);
+}
+
+static soon_decision decide(soon_super *super, const soon_failure *why)
+{
+	return why != NULL && super->restarts == 0 ? SOON_RESTART_AFTER(0) : SOON_DROP;
+}
+
+static int say_ready_and_fail(int rc)
+{
+	int ready = soon_ready(3);
+
+	return ready < 0 ? ready : soon_fail(rc, "after ready");
+}
+
+static int note_deferred(int *count)
+{
+	++*count;
+	return 0;
+}
+
+/* All that groups can do, and what of it allocates. Gives what came of it, or -ENOMEM. */
+static int everything_of_groups(void *unused)
+{
+	const soon_work work[] = { SOON_WORK(on_thread, 1), SOON_WORK(on_thread, 2) };
+	int deferred = 0, expected = 0, rcs[2];
+	ssize_t rc, last;
+	SOON_GROUP(g, .policy = SOON_SUPERVISE, .on_exit = decide, .live_max = 2);
+	SOON_GROUP(watching, .policy = SOON_WAIT_ALL);
+
+	(void)unused;
+	rc = soon_group_defer(&watching, note_deferred, &deferred);
+	expected += rc == 0;
+	if (rc == 0)
+		rc = soon_start(&g, say_ready_and_fail, -EIO);
+	if (rc == 3)
+		rc = soon_all(work, 2, NULL, rcs);
+	if (rc == 0) {
+		soon_task *task;
+
+		rc = soon_spawn_with(
+			&g, &(soon_task_opts){ .ret_task = &task }, fail_with_message, -EPIPE);
+		if (rc == 0)
+			rc = soon_group_watch(&watching, task);
+	}
+	last = soon_group_close(&watching, rc);
+	cr_assert_eq(deferred, expected);
+	rc = soon_group_close(&g, last == -EPIPE ? 0 : last);
+	return (int)(rc < 0 ? rc : last);
+}
+
+SOON_TEST_PLAIN(fault, every_allocation_of_groups_may_fail)
+{
+	uint64_t k = 0, asked;
+	int rc;
+
+	do {
+		soon_mem_fail_at(++k);
+		asked = soon_mem_count();
+		rc = FAKE_RUN(NULL, everything_of_groups, NULL);
+		asked = soon_mem_count() - asked;
+		/* Either there was no memory, or all went as ever but for a message; restarts that
+		   cannot be counted fail the group with what the task gave. */
+		cr_assert(rc == 0 || rc == -ENOMEM || rc == -EIO || rc == -EPIPE, "k %ju: %d",
+			(uintmax_t)k, rc);
+		cr_assert_lt(k, 100);
+	} while (asked >= k);
+	soon_mem_fail_at(0);
+	cr_assert_gt(k, 6);
+	cr_assert_eq(rc, 0);
 }
 
 static int keep_first(void *unused)
