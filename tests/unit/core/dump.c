@@ -6,6 +6,7 @@
 #include "dump.h"
 
 #include <soon/dump.h>
+#include <soon/gen.h>
 #include <soon/mutex.h>
 
 #include "core.h"
@@ -352,5 +353,144 @@ SOON_TEST_PLAIN(dump, is_a_function_of_the_run)
 			cr_assert_eq(FAKE_RUN(&opts, dump_of_run, runs[i]), 0);
 		cr_assert_str_eq(
 			runs[0], runs[1], "seed %ju:\n%s\n%s", (uintmax_t)seed, runs[0], runs[1]);
+	}
+}
+
+/* Generators are below the task that opened them, wherever they are advanced. */
+
+SOON_GEN(inner_gen, int, int from)
+{
+	for (int i = from; i > 0; i--) {
+		int rc = soon_sleep(SOON_S(1));
+
+		if (rc == 0)
+			rc = soon_emit(&i);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+SOON_GEN(outer_gen, int, int from)
+{
+	int item, rc;
+	SOON_ITER(inner, inner_gen, from);
+	SOON_ITER(idle, inner_gen, from);
+
+	while ((rc = soon_next(inner, &item)) > 0) {
+		rc = soon_emit(&item);
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
+static int consume(void *unused)
+{
+	int item, rc;
+	SOON_ITER(first_it, outer_gen, 3);
+	SOON_ITER(second_it, inner_gen, 1);
+
+	(void)unused;
+	rc = soon_next(second_it, &item);
+	while (rc >= 0 && (rc = soon_next(first_it, &item)) > 0)
+		continue;
+	return rc;
+}
+
+FAKE_TEST(dump, shows_generators_below_who_opened_them)
+{
+	SOON_GROUP(g);
+
+	cr_assert_eq(soon_spawn(&g, consume, NULL), 0);
+	cr_assert_eq(soon_spawn(&g, sleeper, NULL), 0);
+	cr_assert_eq(soon_sleep(SOON_MS(1500)), 0);
+	(void)dump(0);
+	assert_well_formed();
+	cr_assert_eq(count_of("'outer_gen' #"), 2, "%s", text); /* itself, and who waits for it */
+	cr_assert_eq(count_of("\n        'outer_gen' #"), 1, "%s", text);
+	cr_assert_eq(count_of("\n          'inner_gen' #"), 2, "%s", text);
+	cr_assert_eq(count_of("\n        'inner_gen' #"), 1, "%s", text);
+	assert_has("\n      'sleeper' #");
+	soon_group_cancel(&g, "seen enough");
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+}
+
+/* Trees that grow and die by chance: each task that lives is in the dump, once. */
+
+static uint64_t draws;
+
+static unsigned draw(unsigned below)
+{
+	draws = draws * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (unsigned)(draws >> 33) % below;
+}
+
+static int grow(long depth)
+{
+	int rc = 0;
+	SOON_GROUP(g);
+	SOON_GROUP(h, .policy = SOON_WAIT_ALL);
+	SOON_SCOPE(s, .timeout = SOON_S(1 + draw(100)));
+	SOON_ITER(it, outer_gen, 1);
+
+	for (unsigned i = draw(4); i > 0 && depth > 0 && rc == 0; i--)
+		rc = soon_spawn(draw(2) ? &g : &h, grow, depth - 1);
+	if (draw(2)) {
+		int item;
+
+		rc = soon_next(it, &item);
+		if (rc > 0)
+			rc = 0;
+	}
+	if (rc == 0)
+		rc = soon_sleep(SOON_MS(draw(3000)));
+	if (rc == 0 && draw(4) == 0)
+		rc = soon_yield();
+	if (soon_gen_close(it) < 0 && rc == 0)
+		rc = -EPROTO;
+	rc = (int)soon_scope_close(&s, rc);
+	rc = (int)soon_group_close(&h, rc);
+	return (int)soon_group_close(&g, rc);
+}
+
+static unsigned task_lines(void)
+{
+	unsigned count = 0;
+
+	for (const char *at = text; (at = strchr(at, '\n')) != NULL;) {
+		at++;
+		count += at[strspn(at, " ")] == '\'';
+	}
+	return count;
+}
+
+static int look_at_random_trees(long seed)
+{
+	SOON_GROUP(g);
+
+	draws = (uint64_t)seed;
+	cr_assert_eq(soon_spawn(&g, grow, 4), 0);
+	while (soon_group_live(&g) > 0) {
+		unsigned live;
+
+		(void)dump(SOON_DUMP_ALL | SOON_DUMP_NO_STACKS);
+		assert_well_formed();
+		cr_assert_eq(sscanf(text, "soon: dump of thread %*d: %u tasks", &live), 1);
+		cr_assert_eq(task_lines(), live, "seed %ld:\n%s", seed, text);
+		assert_lacks("damaged");
+		if (soon_sleep(SOON_MS(700)) < 0)
+			break;
+	}
+	return (int)soon_group_close(&g, 0);
+}
+
+SOON_TEST_PLAIN(dump, each_task_once, .timeout = 120)
+{
+	for (long seed = 1; seed <= 1000; seed++) {
+		const struct fake_opts opts = { .seed = (uint64_t)seed };
+		int rc = FAKE_RUN(&opts, look_at_random_trees, seed);
+
+		cr_assert(rc == 0 || rc == -ETIMEDOUT, "seed %ld gave %d", seed, rc);
 	}
 }
