@@ -50,8 +50,8 @@ static const char *const code_names[SOON__OP_CODES] = {
 	[SOON__OP_OPENAT] = "openat",
 	[SOON__OP_STATX] = "statx",
 	[SOON__OP_UNLINKAT] = "unlinkat",
-	[SOON__OP_ACCEPT_MULTI] = "accept, of a listener",
-	[SOON__OP_RECV_MULTI] = "recv, of a stream",
+	[SOON__OP_ACCEPT_MULTI] = "accept (listener)",
+	[SOON__OP_RECV_MULTI] = "recv (stream)",
 };
 
 void soon__ops_each(

@@ -10,6 +10,8 @@
 
 #include <soon/mem.h>
 
+#include "core/spi/text.h"
+
 #include "cancel.h"
 #include "compat.h"
 #include "probe.h"
@@ -381,6 +383,30 @@ static unsigned ring_inflight(struct soon__poller *poller)
 	return io->inflight + io->bufs.starving_count;
 }
 
+/* What nobody closed, as "accept fd 5, ...". */
+static void add_left(const char *what, int fd, void *data)
+{
+	struct soon__text *text = data;
+
+	soon__text_str(text, text->len > 0 ? ", " : "");
+	soon__text_str(text, what);
+	if (fd < 0)
+		return;
+	soon__text_str(text, " fd ");
+	soon__text_int(text, fd);
+}
+
+static void report_left(struct soon__io *io, unsigned count)
+{
+	struct soon__text text;
+	char names[256]; /* cut beyond: the count says how many */
+
+	soon__text_init(&text, names, sizeof names, SOON__TEXT_NO_FD);
+	soon__ops_each(io, add_left, &text);
+	soon_report_file(SOON_REPORT_ERROR, -EBUSY,
+		"%u I/O operations were left in flight at the end of the run: %s", count, names);
+}
+
 static void ring_stop(struct soon__poller *poller)
 {
 	struct soon__ring *ring = ring_of(poller);
@@ -390,9 +416,7 @@ static void ring_stop(struct soon__poller *poller)
 	int rc = 0;
 
 	if (ring_inflight(poller) > 0)
-		soon_report_file(SOON_REPORT_ERROR, -EBUSY,
-			"%u I/O operations were left in flight at the end of the run",
-			ring_inflight(poller));
+		report_left(&ring->io, ring_inflight(poller));
 	soon__list_init(&bufs->starving);
 	bufs->starving_count = 0;
 	ring->is_stopping = true;

@@ -362,3 +362,37 @@ SOON_TEST(acceptor, closed_while_it_pauses_does_not_accept_for_another)
 	cr_assert_eq(soon_close(again), 0);
 	cr_assert_eq(soon_close(client), 0);
 }
+
+/* An acceptor that nobody stopped outlives the tasks. */
+
+static soon_acceptor forgotten;
+static int forgotten_fd;
+
+static int forget_acceptor(void *unused)
+{
+	struct sockaddr_in addr;
+	int rc;
+
+	(void)unused;
+	forgotten_fd = kit_listen(8, &addr);
+	soon_acceptor_init(&forgotten, forgotten_fd);
+	rc = (int)soon_within(SOON_MS(1), soon_acceptor_next(&forgotten));
+	return rc == -ETIMEDOUT ? 0 : rc;
+}
+
+SOON_TEST_PLAIN(acceptor, left_open_is_named_at_the_end_of_the_run)
+{
+	struct kit_reports reports;
+	char expected[128];
+
+	kit_reports_keep(&reports);
+	cr_assert_eq(soon_run(forget_acceptor, NULL), 0);
+	cr_assert_eq(reports.count, 1, "%s", reports.text);
+	(void)snprintf(expected, sizeof expected,
+		"1 I/O operations were left in flight at the end of the run: accept (listener) fd "
+		"%d",
+		forgotten_fd);
+	cr_assert_not_null(strstr(reports.text, expected), "%s", reports.text);
+	(void)close(forgotten_fd);
+	soon_test_reports_expected = 1;
+}
