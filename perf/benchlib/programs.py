@@ -26,9 +26,9 @@ class Failed(Exception):
     """A measurement that went wrong: a wrong reply, a dead server, an unreadable result."""
 
 
-def settle(cpu):
-    """Runs in the child before the program: one CPU, above the machine's other work, many files."""
-    os.sched_setaffinity(0, {cpu % os.cpu_count()})
+def settle(*cpus):
+    """Runs in the child before the program: its CPUs, above the machine's other work, many files."""
+    os.sched_setaffinity(0, {cpu % os.cpu_count() for cpu in cpus})
     try:
         # A session of its own is a scheduling group of its own, and the group has a priority, too.
         os.setsid()
@@ -154,12 +154,12 @@ class Programs:
             raise Failed(f"{result['errors']} connections failed")
         return result
 
-    def micro(self, spec):
+    def micro(self, spec, cpus=(SERVER_CPU,)):
         """One run of a micro benchmark; returns its figures by name."""
         words = spec.split()
         argv = [self.path(words[0]), *words[1:]]
         done = subprocess.run(argv, capture_output=True, text=True, check=False,
-                              preexec_fn=lambda: settle(SERVER_CPU))
+                              preexec_fn=lambda: settle(*cpus))
         if done.returncode != 0:
             raise Failed(f"{done.stderr.strip() or spec} (exit {done.returncode})")
         figures = [json.loads(line) for line in done.stdout.splitlines()]

@@ -4,6 +4,8 @@
 import statistics
 from dataclasses import dataclass, field
 
+from benchlib.programs import LOAD_CPU, SERVER_CPU
+
 
 @dataclass
 class Bar:
@@ -108,14 +110,15 @@ class Compare:
 class Micro:
     """A micro benchmark, run as several processes; it interleaves its own pairs."""
 
-    def __init__(self, program, figures, repeats_max=99):
+    def __init__(self, program, figures, repeats_max=99, cpus=(SERVER_CPU,)):
         self.program = program
         self.figures = figures  # name in the output, title, unit, bar
         self.repeats_max = repeats_max
+        self.cpus = cpus
 
     def measure(self, programs, plan):
         repeats = min(plan.repeats, self.repeats_max)
-        runs = [programs.micro(self.program) for _ in range(repeats)]
+        runs = [programs.micro(self.program, self.cpus) for _ in range(repeats)]
         return [Figure(title, unit, [run[name] for run in runs], bar)
                 for name, title, unit, bar in self.figures]
 
@@ -195,6 +198,15 @@ ROWS = {
     "select": Micro("micro_chan select", [
         ("chan_select_8", "select over 8 ready channels", "ns", Bar(150)),
     ]),
+    "go": Micro("micro_go 1", [
+        ("go_item", "Go: item over an unbuffered channel, GOMAXPROCS=1", "ns", Bar()),
+        ("go_select_8", "Go: select over 8 ready channels", "ns", Bar()),
+        ("go_mutex", "Go: mutex lock + unlock, uncontended", "ns", Bar()),
+        ("go_spawn", "Go: spawn + run + join, one goroutine at a time", "ns", Bar()),
+    ]),
+    "go2": Micro("micro_go 2", [
+        ("go_item", "Go: item over an unbuffered channel, GOMAXPROCS=2", "ns", Bar()),
+    ], cpus=(SERVER_CPU, LOAD_CPU)),
     "timer": Micro("micro_timer", [
         ("timer_arm_cancel", "timer arm + cancel, 1 M live", "ns", Bar(60, 20)),
         ("timer_move_any", "cancel + arm of any one of the million", "ns", Bar()),

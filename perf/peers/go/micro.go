@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Micro measures in Go what micro_chan, micro_sync and micro_sched measure in soon: the same work,
+// the same counts, the same output. With one processor it is CPU time, as there; with two it is
+// elapsed time, because then part of the work is done beside the rest.
+//
+//	micro_go 1|2
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sort"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	repeats = 7 // measurements whose median is printed; odd
+	items   = 2000000
+	selects = 1000000
+	locks   = 4000000
+	spawns  = 200000
+	ways    = 8
+)
+
+func cpuNow() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+var start = time.Now()
+
+func wallNow() time.Duration {
+	return time.Since(start)
+}
+
+// The median time of one of count rounds, after some to warm up, in nanoseconds.
+func measure(now func() time.Duration, rounds func(int), count int) float64 {
+	var ns [repeats]float64
+	rounds(count / 4)
+	for i := range ns {
+		begin := now()
+		rounds(count)
+		ns[i] = float64(now()-begin) / float64(count)
+	}
+	sort.Float64s(ns[:])
+	return ns[repeats/2]
+}
+
+func passItems(count int) {
+	meet := make(chan uint64)
+	go func() {
+		for i := 0; i < count; i++ {
+			meet <- uint64(i)
+		}
+	}()
+	for i := 0; i < count; i++ {
+		if <-meet != uint64(i) {
+			panic("an item was lost")
+		}
+	}
+}
+
+func fillWays() [ways]chan uint64 {
+	var c [ways]chan uint64
+	for i := range c {
+		c[i] = make(chan uint64, 2)
+		c[i] <- 1
+	}
+	return c
+}
+
+func selectOften(count int) {
+	c := fillWays()
+	for i := 0; i < count; i++ {
+		select {
+		case item := <-c[0]:
+			c[0] <- item
+		case item := <-c[1]:
+			c[1] <- item
+		case item := <-c[2]:
+			c[2] <- item
+		case item := <-c[3]:
+			c[3] <- item
+		case item := <-c[4]:
+			c[4] <- item
+		case item := <-c[5]:
+			c[5] <- item
+		case item := <-c[6]:
+			c[6] <- item
+		case item := <-c[7]:
+			c[7] <- item
+		}
+	}
+}
+
+func sendOften(count int) {
+	c := fillWays()
+	for i := 0; i < count; i++ {
+		c[i%ways] <- <-c[i%ways]
+	}
+}
+
+var mutex sync.Mutex
+
+func lockOften(count int) {
+	for i := 0; i < count; i++ {
+		mutex.Lock()
+		mutex.Unlock()
+	}
+}
+
+func spawnAndJoin(count int) {
+	for i := 0; i < count; i++ {
+		var group sync.WaitGroup
+		group.Add(1)
+		go func() {
+			group.Done()
+		}()
+		group.Wait()
+	}
+}
+
+func print(name string, ns float64) {
+	fmt.Printf("{\"name\": \"%s\", \"value\": %.4f, \"unit\": \"ns\"}\n", name, ns)
+}
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == "1" {
+		runtime.GOMAXPROCS(1)
+		print("go_item", measure(cpuNow, passItems, items))
+		both := measure(cpuNow, sendOften, selects)
+		print("go_select_8", measure(cpuNow, selectOften, selects)-both/2)
+		print("go_mutex", measure(cpuNow, lockOften, locks))
+		print("go_spawn", measure(cpuNow, spawnAndJoin, spawns))
+	} else if len(os.Args) == 2 && os.Args[1] == "2" {
+		runtime.GOMAXPROCS(2)
+		print("go_item", measure(wallNow, passItems, items))
+	} else {
+		fmt.Fprintln(os.Stderr, "usage: micro_go 1|2")
+		os.Exit(1)
+	}
+}
