@@ -200,9 +200,23 @@ int soon__chan_try_recv(soon_chan *chan, void *ret_item, size_t bytes)
 	return rc < 0 ? rc : soon__chan_recv_now(chan, ret_item);
 }
 
+/* The other half of a call that has to wait; apart, so that one that need not has a small frame. */
+static __attribute__((noinline)) int send_later(soon_chan *chan, const void *item, size_t bytes)
+{
+	soon_case one = soon__case(chan, item, bytes, true);
+
+	return soon__chan_park(&one, 1, "chan send") ? one.rc : -ECANCELED;
+}
+
+static __attribute__((noinline)) int recv_later(soon_chan *chan, void *ret_item, size_t bytes)
+{
+	soon_case one = soon__case(chan, ret_item, bytes, false);
+
+	return soon__chan_park(&one, 1, "chan recv") ? one.rc : -ECANCELED;
+}
+
 int soon__chan_send(soon_chan *chan, const void *item, size_t bytes)
 {
-	soon_case one;
 	int rc = soon__waitq_checkpoint("chan_send");
 
 	if (SOON_UNLIKELY(rc < 0))
@@ -213,13 +227,11 @@ int soon__chan_send(soon_chan *chan, const void *item, size_t bytes)
 	rc = soon__chan_send_now(chan, item);
 	if (rc != -EAGAIN)
 		return rc;
-	one = soon__case(chan, item, bytes, true);
-	return soon__chan_park(&one, 1, "chan send") ? one.rc : -ECANCELED;
+	return send_later(chan, item, bytes);
 }
 
 int soon__chan_recv(soon_chan *chan, void *ret_item, size_t bytes)
 {
-	soon_case one;
 	int rc = soon__waitq_checkpoint("chan_recv");
 
 	if (SOON_UNLIKELY(rc < 0))
@@ -230,8 +242,7 @@ int soon__chan_recv(soon_chan *chan, void *ret_item, size_t bytes)
 	rc = soon__chan_recv_now(chan, ret_item);
 	if (rc != -EAGAIN)
 		return rc;
-	one = soon__case(chan, ret_item, bytes, false);
-	return soon__chan_park(&one, 1, "chan recv") ? one.rc : -ECANCELED;
+	return recv_later(chan, ret_item, bytes);
 }
 
 static void wake_all(struct soon__waitq *queue, int rc)

@@ -27,7 +27,7 @@ class Failed(Exception):
 
 
 def settle(*cpus):
-    """Runs in the child before the program: its CPUs, above the machine's other work, many files."""
+    """Runs in the child before the program: its CPUs, above other work, many files."""
     os.sched_setaffinity(0, {cpu % os.cpu_count() for cpu in cpus})
     try:
         # A session of its own is a scheduling group of its own, and the group has a priority, too.
