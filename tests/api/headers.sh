@@ -5,7 +5,8 @@ set -euo pipefail
 
 root=$1
 shift
-includes=(-I "$root/core/include" -I "$root/uring/include" -I "$root/net/include")
+includes=(-I "$root/core/include" -I "$root/uring/include" -I "$root/net/include"
+	-I "$root/tests/kit/include")
 flags=(-pedantic -Wall -Wextra -Werror -fsyntax-only)
 failed=0
 
