@@ -1,21 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the C code in the docs the same as in the programs that are built.
+"""Keeps the code in the docs the same as in the programs that are built or run.
 
 A code block in Markdown that follows a line `<!-- path -->` shows that file, without its licence
-line; after `<!-- path: name ... -->` it shows those functions, structures or tests of it. C blocks
-without such a line are findings. `--fix` writes the blocks anew; without it differences are
-findings.
+line; after `<!-- path: name ... -->` it shows those functions, structures or tests of it. A block
+of C or Python without such a line is a finding. `--fix` writes the blocks anew; without it
+differences are findings.
 """
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-DOCS = ["README.md", *sorted(str(p.relative_to(ROOT)) for folder in ("tutorial", "guide")
-                              for p in ROOT.glob(f"docs/{folder}/*.md"))]
+DOCS = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))]
 BLOCK = re.compile(r"(?:^<!-- (?P<path>[\w./]+)(?:: (?P<names>[\w ]+))? -->\n)?"
-                   r"^```c\n(?P<code>.*?)^```$", re.M | re.S)
+                   r"^```(?P<language>c|python)\n(?P<code>.*?)^```$", re.M | re.S)
 
 
 def definition(source, name):
@@ -31,13 +30,18 @@ def definition(source, name):
     return source[begin : start.start() + end.end()]
 
 
+def python_definition(source, name):
+    found = re.search(rf"^(?:async )?(?:def|class) {name}\b.*\n(?:(?:[ \t].*)?\n)*", source, re.M)
+    return found[0].rstrip("\n") + "\n" if found else None
+
+
 def shown(path, names):
     source = (ROOT / path).read_text()
     if not names:
         return source.split("\n", 1)[1].lstrip("\n")
     parts = []
     for name in names.split():
-        text = definition(source, name)
+        text = (python_definition if path.endswith(".py") else definition)(source, name)
         if text is None:
             raise ValueError(f"{path} has no definition of {name}")
         parts.append(text)
@@ -53,7 +57,7 @@ def main():
         def check(match, doc=doc, text=text):
             line = text[: match.start()].count("\n") + 1
             if not match["path"]:
-                findings.append(f"{doc}:{line}: a C block that names no file")
+                findings.append(f"{doc}:{line}: a block of code that names no file")
                 return match[0]
             try:
                 code = shown(match["path"], match["names"])
@@ -63,7 +67,7 @@ def main():
             if code != match["code"] and not fix:
                 findings.append(f"{doc}:{line}: differs from {match['path']}: run ./dev fmt")
             names = f": {match['names']}" if match["names"] else ""
-            return f"<!-- {match['path']}{names} -->\n```c\n{code}```"
+            return f"<!-- {match['path']}{names} -->\n```{match['language']}\n{code}```"
 
         new = BLOCK.sub(check, text)
         if fix and new != text:
