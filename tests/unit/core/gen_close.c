@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The close of generators, several tasks at one, and all of it in a thousand orders. */
 #include <soon/gen.h>
+#include <soon/mem.h>
 
 #include "fake_test.h"
 
@@ -233,6 +234,94 @@ FAKE_TEST(gen_close, another_task_may_close)
 	cr_assert_eq(soon_next(it, NULL), -ESHUTDOWN);
 }
 
+/* A body among the other facilities of tasks. */
+
+struct inside {
+	soon_group *group;
+	int ended;
+};
+
+static int child_ended(struct inside *inside)
+{
+	inside->ended++;
+	return 0;
+}
+
+SOON_GEN(spawner, int, struct inside *inside)
+{
+	int n = 0, rc = 0;
+
+	while (rc == 0) {
+		cr_assert_eq(soon_group_current(NULL), inside->group, "not its own home");
+		rc = soon_spawn(soon_group_current(NULL), child_ended, inside);
+		if (rc == 0)
+			rc = soon_emit(&n);
+		n++;
+	}
+	return rc;
+}
+
+FAKE_TEST(gen_close, body_spawns_into_the_consumers_group)
+{
+	struct inside inside = { 0 };
+	SOON_GROUP(g);
+	SOON_ITER(it, spawner, &inside);
+
+	inside.group = &g;
+	cr_assert_eq(soon_next(it, NULL), 1);
+	cr_assert_eq(soon_next(it, NULL), 1);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(inside.ended, 2);
+}
+
+SOON_GEN(self_cancelling, int, int *ret_rc)
+{
+	int n = 0, rc = soon_emit(&n);
+
+	cr_assert_eq(rc, 0);
+	soon_task_cancel(soon_self(), "enough");
+	*ret_rc = soon_sleep(SOON_S(1));
+	return *ret_rc;
+}
+
+FAKE_TEST(gen_close, body_that_is_cancelled_alone_is_no_cancel_of_the_consumer)
+{
+	int rc = 0;
+	SOON_ITER(it, self_cancelling, &rc);
+
+	cr_assert_eq(soon_next(it, NULL), 1);
+	cr_assert_eq(soon_next(it, NULL), -ESHUTDOWN);
+	cr_assert_eq(rc, -ECANCELED);
+	cr_assert_eq(soon_next(it, NULL), 0);
+	cr_assert_eq(soon_sleep(1), 0);
+}
+
+SOON_GEN(cancelled_and_on, int, void *unused)
+{
+	int n = 0, rc;
+
+	(void)unused;
+	soon_task_cancel(soon_self(), "enough");
+	do {
+		n = soon_sleep(1);
+		rc = soon_emit(&n);
+	} while (rc == 0);
+	return rc;
+}
+
+FAKE_TEST(gen_close, body_that_is_cancelled_alone_may_emit_all_the_same)
+{
+	int n;
+	SOON_ITER(it, cancelled_and_on, NULL);
+	SOON_ITER(other, slow, SOON_S(1));
+
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(soon_within(SOON_NEVER, soon_next(it, &n)), 1);
+		cr_assert_eq(n, -ECANCELED);
+	}
+	cr_assert_eq(soon_next(other, NULL), 1);
+}
+
 /* Each stack is given back: many more generators than there is room for at once. */
 static int open_many(void *unused)
 {
@@ -367,4 +456,44 @@ SOON_TEST_PLAIN(gen_close, holds_under_a_thousand_orders)
 	cr_assert_gt(sum.timed_out, 500);
 	cr_assert_gt(sum.closed, 500);
 	cr_assert_gt(sum.ended, 1000);
+}
+
+/* Memory. */
+
+SOON_GEN(talkative, int, int fails)
+{
+	int n = 1, rc = soon_emit(&n);
+
+	return rc == 0 && fails ? soon_fail(-EIO, "it failed") : rc;
+}
+
+static int use_memory(void *unused)
+{
+	int rc;
+	SOON_ITER(it, talkative, 1);
+	SOON_ITER(other, talkative, 1);
+
+	(void)unused;
+	rc = soon_next(it, NULL);
+	if (rc == 1)
+		rc = soon_next(other, NULL);
+	return rc == 1 ? soon_next(it, NULL) : rc;
+}
+
+SOON_TEST_PLAIN(gen_close, every_allocation_may_fail)
+{
+	uint64_t k = 0, asked;
+	int rc;
+
+	do {
+		k++;
+		cr_assert_lt(k, 100);
+		soon_mem_fail_at(k);
+		asked = soon_mem_count();
+		rc = FAKE_RUN(NULL, use_memory, NULL);
+		asked = soon_mem_count() - asked;
+		cr_assert(rc == -EIO || rc == -ENOMEM, "k %ju gave %d", (uintmax_t)k, rc);
+	} while (asked >= k);
+	soon_mem_fail_at(0);
+	cr_assert_eq(rc, -EIO);
 }
