@@ -169,7 +169,7 @@ int soon__emit(const void *out, const void *item)
 	struct soon_gen *gen = SOON_CONTAINER_OF((uintptr_t)out, struct soon_gen, ret_item);
 	const soon_task *self = soon__task_self();
 
-	if (SOON_UNLIKELY(self != gen->task))
+	if (SOON_UNLIKELY(!self || self != gen->task))
 		return emit_outside(gen);
 	SOON_ASSERT(gen->state == SOON__GEN_ADVANCED);
 	if (SOON_UNLIKELY(gen->is_closing))
