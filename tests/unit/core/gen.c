@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Generators: items, ends and failures; who runs when; and whose cancels reach the body. */
+#include "gen.h"
+
 #include <soon/gen.h>
 
 #include "fake_test.h"
@@ -506,6 +508,27 @@ FAKE_TEST(gen, what_is_emitted_all_the_same_is_delivered)
 		cr_assert_eq(soon_scope_close(&s, -ECANCELED), -ETIMEDOUT);
 	}
 	cr_assert_eq(soon_next(it, &n), 1, "and it goes on");
+}
+
+FAKE_TEST(gen, nothing_of_the_consumer_stays_with_a_suspended_body)
+{
+	const struct soon_gen *gen;
+	SOON_ITER(it, shielding, SOON_S(5));
+
+	gen = it.soon__iter.soon__gen;
+	{
+		SOON_SCOPE(s, .timeout = SOON_S(1));
+
+		SOON_IDLE {
+			cr_assert_eq(soon_next(it, NULL), 1);
+		}
+		cr_assert_null(gen->home.scope.parent);
+		cr_assert_eq(gen->home.scope.state, 0);
+		cr_assert_eq(gen->task->mask, SOON__CANCELLED);
+		cr_assert_eq(gen->task->idle_depth, 0);
+		cr_assert_null(soon_self()->advanced);
+		cr_assert_eq(soon_scope_close(&s, -ECANCELED), -ETIMEDOUT);
+	}
 }
 
 SOON_GEN(operations, ssize_t, enum fake_cancel kind)
