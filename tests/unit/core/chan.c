@@ -499,6 +499,20 @@ SOON_TEST_PLAIN(chan, waiters_of_the_parent_are_not_woken_by_its_child)
 	cr_assert_eq(FAKE_RUN(NULL, wait_while_forking, NULL), 0);
 }
 
+static int recv_from_nobody(void *unused)
+{
+	int item;
+
+	(void)unused;
+	return soon_chan_recv(&meet, &item);
+}
+
+SOON_TEST_PLAIN(chan, waiting_for_nobody_is_a_proven_deadlock)
+{
+	ASSERT_REPORTED(
+		FAKE_RUN(NULL, recv_from_nobody, NULL), -EDEADLK, "chan recv", "recv_from_nobody");
+}
+
 /* Making and misusing. */
 
 FAKE_TEST(chan, open_fails_cleanly)
