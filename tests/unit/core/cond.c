@@ -288,6 +288,25 @@ FAKE_TEST(cond, waited_for_on_one_core_is_refused_on_another)
 	cr_assert_str_eq(trace.text, "a");
 }
 
+static int lock_elsewhere(void *unused)
+{
+	(void)unused;
+	ASSERT_REPORTED(soon_mutex_lock(&lock), -EPERM, "another core", "'wait_and_note'");
+	return 0;
+}
+
+/* It is free, and nobody has waited for it yet; but whoever is signalled will want it back. */
+FAKE_TEST(cond, mutex_given_up_stays_with_its_core)
+{
+	SOON_GROUP(g);
+
+	spawn_waiters(&g, 'a', 'a');
+	cr_assert_eq(on_other_core(lock_elsewhere, NULL), 0);
+	cr_assert_eq(soon_cond_signal(&cond), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_str_eq(trace.text, "a");
+}
+
 /*
  * Any order: as many go on as were signalled, each with the mutex, and an item put in for a signal
  * is there unless somebody who came by took it.

@@ -236,6 +236,29 @@ FAKE_TEST(mutex, left_by_a_task_that_ended_is_owner_dead)
 	cr_assert_eq(soon_mutex_unlock(&lock), 0);
 }
 
+static int lock_and_fail_once(int *count)
+{
+	if (++*count == 1)
+		return soon_mutex_lock(&lock) < 0 ? -1 : -EIO;
+	soon_on_report(keep_report, NULL);
+	cr_assert_eq(soon_mutex_lock(&lock), -EOWNERDEAD);
+	cr_assert_eq(soon_mutex_unlock(&lock), -EPERM);
+	return 0;
+}
+
+/* Run again by its group, on the same stack, a task does not have what it left locked. */
+FAKE_TEST(mutex, restarted_task_is_not_the_owner)
+{
+	int count = 0;
+	SOON_GROUP(g, .policy = SOON_SUPERVISE, .restart = SOON_RESTART_ON_FAILURE);
+
+	soon_on_report(keep_report, NULL);
+	cr_assert_eq(soon_spawn(&g, lock_and_fail_once, &count), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(count, 2);
+	soon_test_reports_expected += 3; /* the first end, the lock, the unlock */
+}
+
 /* Runs after runs, beside runs, and in a child. */
 
 static int contend(void *unused)
