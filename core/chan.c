@@ -200,19 +200,17 @@ int soon__chan_try_recv(soon_chan *chan, void *ret_item, size_t bytes)
 	return rc < 0 ? rc : soon__chan_recv_now(chan, ret_item);
 }
 
-/* The other half of a call that has to wait; apart, so that one that need not has a small frame. */
-static __attribute__((noinline)) int send_later(soon_chan *chan, const void *item, size_t bytes)
+/*
+ * The other half of a call that has to wait. One function for both sides, which the calls jump to:
+ * so that a processor that predicts returns from where it was called sees the same addresses when
+ * the task that goes on is the other side, and only the last return surprises it.
+ */
+static __attribute__((noinline)) int wait_for_other(
+	soon_chan *chan, const void *item, size_t bytes, bool is_send)
 {
-	soon_case one = soon__case(chan, item, bytes, true);
+	soon_case one = soon__case(chan, item, bytes, is_send);
 
-	return soon__chan_park(&one, 1, "chan send") ? one.rc : -ECANCELED;
-}
-
-static __attribute__((noinline)) int recv_later(soon_chan *chan, void *ret_item, size_t bytes)
-{
-	soon_case one = soon__case(chan, ret_item, bytes, false);
-
-	return soon__chan_park(&one, 1, "chan recv") ? one.rc : -ECANCELED;
+	return soon__chan_park(&one, 1, is_send ? "chan send" : "chan recv") ? one.rc : -ECANCELED;
 }
 
 int soon__chan_send(soon_chan *chan, const void *item, size_t bytes)
@@ -227,7 +225,7 @@ int soon__chan_send(soon_chan *chan, const void *item, size_t bytes)
 	rc = soon__chan_send_now(chan, item);
 	if (rc != -EAGAIN)
 		return rc;
-	return send_later(chan, item, bytes);
+	return wait_for_other(chan, item, bytes, true);
 }
 
 int soon__chan_recv(soon_chan *chan, void *ret_item, size_t bytes)
@@ -242,7 +240,7 @@ int soon__chan_recv(soon_chan *chan, void *ret_item, size_t bytes)
 	rc = soon__chan_recv_now(chan, ret_item);
 	if (rc != -EAGAIN)
 		return rc;
-	return recv_later(chan, ret_item, bytes);
+	return wait_for_other(chan, ret_item, bytes, false);
 }
 
 static void wake_all(struct soon__waitq *queue, int rc)
