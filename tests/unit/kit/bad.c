@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Each case fails, for the reason in its name. bad.sh runs them one by one and reads why. */
+#include <soon/mutex.h>
+
 #include "bodies.h"
 
 SOON_TEST(bad, task)
@@ -94,6 +96,33 @@ SOON_TEST(bad, assertion_in_a_child)
 	cr_assert_eq(soon_spawn(&g, fail_assertion, NULL), 0);
 	(void)!soon_group_close(&g, 0);
 	cr_log_error("this line was reached");
+}
+
+static soon_mutex held;
+
+static int lock_held(soon_mutex *mutex)
+{
+	return soon_mutex_lock(mutex);
+}
+
+/* Proved, so it fails at once instead of at its time limit. */
+static void wait_for_each_other(void)
+{
+	SOON_GROUP(g);
+
+	cr_assert_eq(soon_mutex_lock(&held), 0);
+	cr_assert_eq(soon_spawn(&g, lock_held, &held), 0);
+	(void)!soon_group_close(&g, 0);
+}
+
+SOON_TEST(bad, deadlock)
+{
+	wait_for_each_other();
+}
+
+SOON_TEST_F(bad, deadlock_without_a_kernel, SOON_T_NO_KERNEL)
+{
+	wait_for_each_other();
 }
 
 static int wait_for_nobody(void *unused)

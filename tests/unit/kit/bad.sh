@@ -43,6 +43,8 @@ expect fewer_errors_than_expected '1 reports of level ERROR were filed, 2 expect
 expect plain_error 'something is wrong'
 expect plain_descriptor '/dev/null'
 expect assertion_in_a_child 'asserted in a child'
+expect deadlock 'deadlock'
+expect deadlock_without_a_kernel 'deadlock'
 expect within 'has not ended within 5.000 s' 'wait_for_nobody' 'did not end within 5.000 s'
 expect within_left 'did not end within 5.000 s'
 expect within_computing 'did not end within 0.001 s'

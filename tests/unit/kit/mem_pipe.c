@@ -8,6 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef SOON_VALGRIND
+#define SEEDS 50u
+#else
+#define SEEDS 1000u
+#endif
+
 #define PIPE_TEST(suite, name) SOON_TEST_F(suite, name, SOON_T_NO_KERNEL)
 
 static soon_stream *near, *far;
@@ -479,7 +485,7 @@ SOON_TEST_PLAIN(seeds, every_byte_arrives_on_a_thousand_bad_connections)
 {
 	static soon_verdict verdict;
 
-	for (uint64_t seed = 1; seed <= 1000; seed++) {
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		const soon_test_opts opts = { .flags = SOON_T_NO_KERNEL | SOON_T_MEMORY_OK,
 			.seed = seed };
 
@@ -529,7 +535,7 @@ SOON_TEST_PLAIN(seeds, ends_cleanly_from_a_thousand_moments)
 {
 	static soon_verdict verdict;
 
-	for (uint64_t seed = 1; seed <= 1000; seed++) {
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		const soon_test_opts opts = { .flags = SOON_T_NO_KERNEL | SOON_T_MEMORY_OK,
 			.seed = seed };
 
