@@ -237,6 +237,32 @@ static int operate(int seconds)
 	return 0;
 }
 
+static int tick(soon_ns *last)
+{
+	for (;;) {
+		int rc = soon_sleep(SOON_S(1));
+
+		if (rc < 0)
+			return rc;
+		add('.');
+		*last = soon_now();
+	}
+}
+
+SOON_TEST_F(advance, lets_each_deadline_set_the_next, SOON_T_NO_KERNEL)
+{
+	soon_ns before = soon_now(), last = 0;
+	SOON_GROUP(g);
+
+	cr_assert_eq(soon_spawn(&g, tick, &last), 0);
+	cr_assert_eq(soon_clock_advance(SOON_MS(5500)), 0);
+	cr_assert_str_eq(trace.text, ".....");
+	cr_assert_eq(last, before + SOON_S(5));
+	cr_assert_eq(soon_now(), before + SOON_MS(5500));
+	soon_group_cancel(&g, "seen");
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+}
+
 SOON_TEST_F(advance, ends_scripted_operations_on_the_way, SOON_T_VIRTUAL)
 {
 	SOON_GROUP(g);

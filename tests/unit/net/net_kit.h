@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * net_kit.h: real sockets for the tests of net/, all in one run.
- *
- * NET_TEST is SOON_TEST with a ledger: every descriptor that the body opened must be closed at its
- * end.
+ * net_kit.h: real sockets for the tests of net/, all in one run. NET_TEST is SOON_TEST, which sees
+ * to it that every descriptor and operation of the body has ended with it.
  */
 #ifndef TESTS_UNIT_NET_NET_KIT_H
 #define TESTS_UNIT_NET_NET_KIT_H
@@ -18,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* For what happens inside a body. */
 static inline unsigned fds_open(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -30,15 +29,7 @@ static inline unsigned fds_open(void)
 	return count;
 }
 
-#define NET_TEST(suite, name, ...)                                                                 \
-	static void suite##_##name##_net(void);                                                    \
-	SOON_TEST(suite, name, ##__VA_ARGS__)                                                      \
-	{                                                                                          \
-		unsigned fds_before = fds_open();                                                  \
-		suite##_##name##_net();                                                            \
-		cr_expect_eq(fds_open(), fds_before, "descriptors leaked");                        \
-	}                                                                                          \
-	static void suite##_##name##_net(void)
+#define NET_TEST(suite, name, ...) SOON_TEST(suite, name, ##__VA_ARGS__)
 
 /* One stream, and the other end as a plain socket to do to it what a peer can do. */
 static inline soon_stream *raw_pair(int *ret_peer, const soon_stream_opts *opts)
