@@ -74,6 +74,22 @@ bool soon__run_is_live(uint64_t run_id)
 	return is_live;
 }
 
+soon_core *soon__core_around(const void *addr)
+{
+	struct soon__stack stack;
+	soon_core *found = NULL;
+
+	if (soon__core && soon__stacks_find(&soon__core->stacks, addr, &stack))
+		return soon__core;
+	lock_cores();
+	for (soon_core *core = cores; core && !found; core = core->next_core) {
+		if (core->live_run && soon__stacks_find(&core->stacks, addr, &stack))
+			found = core;
+	}
+	unlock_cores();
+	return found;
+}
+
 soon_core *soon_core_self(void)
 {
 	if (soon__core)

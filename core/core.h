@@ -59,6 +59,9 @@ extern _Thread_local soon_core *soon__core __attribute__((tls_model("initial-exe
 /* Whether that run goes on, on whatever thread. Affinity: any; takes a lock. */
 bool soon__run_is_live(uint64_t run_id);
 
+/* The core on one of whose stacks `addr` lies; NULL if there is none. */
+soon_core *soon__core_around(const void *addr);
+
 static inline soon_task *soon__task_self(void)
 {
 	return soon__core ? soon__core->sched.current : NULL;

@@ -291,7 +291,7 @@ ssize_t soon_group_close(soon_group *group, ssize_t rc)
 
 	if (SOON_UNLIKELY(!task || g->scope.task != task))
 		soon_die("soon_group_close: group '%s' belongs to task '%s'", g->name,
-			g->scope.task ? soon_task_name(g->scope.task) : "(none)");
+			g->scope.task ? g->scope.task->name : "(none)");
 	if (SOON_UNLIKELY(g->state != SOON__GROUP_OPEN))
 		soon_die("soon_group_close: group '%s' is closed already", g->name);
 	if (SOON_UNLIKELY(g->has_extras))
@@ -332,6 +332,7 @@ void soon__group_release_kept(struct soon__group *group)
 
 		if (SOON_UNLIKELY(task->rc > 0))
 			check_read(group, task);
+		task->has_handle = false; /* whoever still uses it is told so */
 		soon__task_free(task);
 	}
 }

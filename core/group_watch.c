@@ -5,6 +5,7 @@
 #include <soon/mem.h>
 
 #include "core.h"
+#include "handle.h"
 
 /* One group's interest in one task; known to both. */
 struct watch {
@@ -64,11 +65,10 @@ static bool is_inside(const struct soon__group *group, const soon_task *task)
 
 static int watch_refused(struct soon__group *group, const soon_task *task)
 {
-	if (group->core != soon__core || (task->core && task->core != soon__core)) {
+	if (group->core != soon__core) {
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
-			"soon_group_watch: group '%s' and task '%s' are not both of this thread's "
-			"core",
-			group->name, task->name);
+			"soon_group_watch: group '%s' belongs to another thread's core",
+			group->name);
 		return -EPERM;
 	}
 	if (group->state == SOON__GROUP_CLOSED)
@@ -85,12 +85,15 @@ static int watch_refused(struct soon__group *group, const soon_task *task)
 	return find(group, task) ? -EALREADY : 0;
 }
 
-int soon_group_watch(soon_group *group, soon_task *task)
+int soon_group_watch(soon_group *group, soon_task *handle)
 {
 	struct soon__group *g = soon__group_of(group);
 	struct watch *watch;
-	int rc = watch_refused(g, task);
+	soon_task *task;
+	int rc = soon__handle_read(handle, "soon_group_watch", &task);
 
+	if (rc == 0)
+		rc = watch_refused(g, task);
 	if (rc < 0)
 		return rc;
 	if (task->state == SOON__TASK_ENDED) {
@@ -108,10 +111,14 @@ int soon_group_watch(soon_group *group, soon_task *task)
 	return 0;
 }
 
-bool soon_group_forget(soon_group *group, soon_task *task)
+bool soon_group_forget(soon_group *group, soon_task *handle)
 {
-	struct watch *watch = find(soon__group_of(group), task);
+	soon_task *task;
+	struct watch *watch;
 
+	if (soon__handle_read(handle, "soon_group_forget", &task) < 0)
+		return false;
+	watch = find(soon__group_of(group), task);
 	if (!watch)
 		return false;
 	watch_end(watch);

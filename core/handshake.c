@@ -98,7 +98,7 @@ static SOON_COLD int await_twice(const struct soon__wait *first)
 	soon_report_file(SOON_REPORT_ERROR, -EBUSY,
 		"soon_handshake_await: task '%s' awaits already, and task '%s' would take its "
 		"signals",
-		soon_task_name(first->task), soon_task_name(NULL));
+		first->task->name, soon_task_name(NULL));
 	return -EBUSY;
 }
 

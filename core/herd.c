@@ -176,7 +176,7 @@ static int result_of(const struct flight *flight, int rc)
 		return -ESHUTDOWN; /* with the service group, by the end of the run */
 	soon_report_file(SOON_REPORT_ERROR, -EIO,
 		"soon_herd_do: the work of task '%s' gave -ECANCELED although nobody cancelled it",
-		soon_task_name(flight->task));
+		flight->task->name);
 	return -EIO;
 }
 
@@ -187,7 +187,7 @@ static int flight_run(struct flight *flight)
 	const char *message;
 	SOON_SCOPE(scope);
 
-	flight->task = soon_self();
+	flight->task = soon__task_self();
 	flight->scope = &scope;
 	if (flight->is_cancelled)
 		soon_scope_cancel(&scope, "nobody waits for the flight");
@@ -295,7 +295,7 @@ static SOON_COLD int refuse(int rc, const char *why)
 
 static int check_joined(const struct flight *flight, size_t value_bytes)
 {
-	if (flight->task == soon_self())
+	if (flight->task == soon__task_self())
 		return refuse(-EDEADLK, "this is the flight itself, for the same key");
 	if (flight->value_bytes != value_bytes)
 		return refuse(-EINVAL, "others wait for the key with a value of another size");

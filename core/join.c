@@ -5,6 +5,7 @@
 #include <soon/task.h>
 
 #include "core.h"
+#include "handle.h"
 
 /* Who waits for a task's end. */
 struct join {
@@ -59,26 +60,16 @@ static int join_wait(struct join *join, soon_task *target)
 	return (int)soon__park(&join->wait);
 }
 
-static int target_refused(const char *what, const soon_task *target)
-{
-	if (target == soon__core->sched.current)
-		return -EDEADLK;
-	if (target->core != soon__core && target != SOON_TASK_NONE) {
-		soon_report_file(SOON_REPORT_ERROR, -EPERM,
-			"%s: task '%s' lives on another core than the caller '%s'", what,
-			target->name, soon_task_name(NULL));
-		return -EPERM;
-	}
-	return 0;
-}
-
-int soon_join(soon_task *target, int *ret_rc)
+int soon_join(soon_task *handle, int *ret_rc)
 {
 	struct join join = { .wait = { .abort = join_abort, .what = "join" } };
+	soon_task *target;
 	int rc = soon__checkpoint("join");
 
 	if (rc == 0)
-		rc = target_refused("soon_join", target);
+		rc = soon__handle_read(handle, "soon_join", &target);
+	if (rc == 0 && target == soon__core->sched.current)
+		rc = -EDEADLK;
 	if (rc == 0)
 		rc = join_wait(&join, target);
 	if (rc < 0)
@@ -109,14 +100,18 @@ static struct soon__scope *self_scope(soon_task *task)
 	return &task->self;
 }
 
-void soon__task_cancel(soon_task *task, const char *why, const soon_site *site)
+static void cancel(soon_task *task, const char *why, const soon_site *site)
 {
-	if (task->state == SOON__TASK_ENDED)
-		return;
-	if (SOON_UNLIKELY(task->core != soon__core))
-		soon_die("soon_task_cancel: task '%s' lives on another thread's core (%s:%d)",
-			task->name, site->file, site->line);
 	soon__scope_mark(self_scope(task), SOON__CANCELLED, SOON_CANCEL_EXPLICIT, why, site);
+}
+
+void soon__task_cancel(soon_task *handle, const char *why, const soon_site *site)
+{
+	soon_task *task;
+
+	if (soon__handle_read(handle, "soon_task_cancel", &task) == 0 &&
+		task->state != SOON__TASK_ENDED)
+		cancel(task, why, site);
 }
 
 /* Whether the end of `target` is what the end of `task` is waited for in. */
@@ -129,22 +124,24 @@ static bool is_above(const soon_task *target, const soon_task *task)
 	return false;
 }
 
-int soon__cancel_join(soon_task *target, const soon_site *site)
+int soon__cancel_join(soon_task *handle, const soon_site *site)
 {
 	struct join join = { .wait = { .what = "cancel and join" } };
-	soon_task *self = soon__task_self();
+	soon_task *self = soon__task_self(), *target;
 	int rc;
 
 	if (!self)
 		return soon__not_in_task("cancel_join");
-	rc = target_refused("soon_cancel_join", target);
+	rc = soon__handle_read(handle, "soon_cancel_join", &target);
 	if (rc < 0)
 		return rc;
+	if (target == self)
+		return -EDEADLK;
 	if (target->state == SOON__TASK_ENDED)
 		return 0;
 	if (is_above(target, self))
 		return -EDEADLK;
-	soon__task_cancel(target, "soon_cancel_join", site);
+	cancel(target, "soon_cancel_join", site);
 	(void)join_wait(&join, target); /* no abort: it does not fail */
 	if (soon__task_is_cancelled(self))
 		return -ECANCELED;

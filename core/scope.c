@@ -198,7 +198,7 @@ static void push_gens(const soon_task *task, soon_task **work)
 	}
 }
 
-void soon__tasks_visit(soon_core *core, void (*visit)(soon_task *task, void *data), void *data)
+static void lift_shields(soon_core *core)
 {
 	soon_task *work = NULL;
 
@@ -210,22 +210,16 @@ void soon__tasks_visit(soon_core *core, void (*visit)(soon_task *task, void *dat
 		work = task->work;
 		push_tasks_below(task, &work);
 		push_gens(task, &work);
-		visit(task, data);
+		for (struct soon__scope *s = task->scope; s != &task->group->scope; s = s->parent)
+			s->is_shielded = false;
 	}
-}
-
-static void lift_shields(soon_task *task, void *unused)
-{
-	(void)unused;
-	for (struct soon__scope *s = task->scope; s != &task->group->scope; s = s->parent)
-		s->is_shielded = false;
 }
 
 void soon__scope_force(soon_core *core, soon_cancel_source source, const char *why)
 {
 	struct soon__scope *outer[] = { &core->root.scope, &core->service.scope };
 
-	soon__tasks_visit(core, lift_shields, NULL);
+	lift_shields(core);
 	for (size_t i = 0; i < sizeof outer / sizeof *outer; i++) {
 		soon__scope_mark(outer[i], SOON__CANCELLED, source, why, NULL);
 		scope_spread(outer[i]); /* who had a shield does not know yet */
@@ -281,8 +275,7 @@ void soon__scope_pop(struct soon__scope *scope, const char *func)
 	if (SOON_UNLIKELY(!scope->is_open))
 		soon_die("%s: the scope is not open", func);
 	if (SOON_UNLIKELY(scope->task != task))
-		soon_die(
-			"%s: the scope was opened by task '%s'", func, soon_task_name(scope->task));
+		soon_die("%s: the scope was opened by task '%s'", func, scope->task->name);
 	if (SOON_UNLIKELY(task->scope != scope))
 		soon_die("%s: a scope or group opened later is still open (%s:%d)", func,
 			task->scope->site ? task->scope->site->file : "?",

@@ -7,6 +7,7 @@
 
 #include "core.h"
 #include "gen.h"
+#include "handle.h"
 #include "local.h"
 #include "task_make.h"
 
@@ -128,7 +129,7 @@ void soon__task_adopt(soon_task *task, struct soon__group *group, soon__fn fn, u
 void soon__task_free(soon_task *task)
 {
 	soon_core *core = task->core;
-	char *top = (char *)task + ((sizeof *task + 63) & ~(size_t)63);
+	char *top = (char *)task + SOON__RECORD_BYTES;
 
 	SOON_ASSERT(task->state == SOON__TASK_ENDED);
 	soon__san_stack_end(&task->san, task->stack_low, (size_t)(top - task->stack_low));
@@ -301,17 +302,22 @@ int soon_sleep(soon_ns timeout)
 	return soon_sleep_until(soon__core_deadline(soon__core, timeout));
 }
 
-soon_task soon__task_none = { .state = SOON__TASK_ENDED, .name = "(none)" };
+_Alignas(SOON__HANDLE_TAGS) soon_task soon__task_none = { .state = SOON__TASK_ENDED,
+	.name = "(none)" };
 
 soon_task *soon_self(void)
 {
-	return soon__task_self();
+	const soon_task *task = soon__task_self();
+
+	return task ? soon__handle_of(task) : NULL;
 }
 
-const char *soon_task_name(const soon_task *task)
+const char *soon_task_name(const soon_task *handle)
 {
-	if (!task)
-		task = soon__task_self();
+	soon_task *task = soon__task_self();
+
+	if (handle && soon__handle_read(handle, "soon_task_name", &task) < 0)
+		return "(gone)";
 	return task ? task->name : "(none)";
 }
 

@@ -89,6 +89,9 @@ struct soon_task {
 	struct soon__san san;
 };
 
+/* What the record takes of the top of its stack. */
+#define SOON__RECORD_BYTES ((sizeof(soon_task) + 63) & ~(size_t)63)
+
 /* What soon_fail() noted about this failure; what it noted about another one is of no use here. */
 static inline const char *soon__task_message(const soon_task *task, int rc)
 {
@@ -132,9 +135,6 @@ void soon__scope_force(soon_core *core, soon_cancel_source source, const char *w
 
 /* Carries the state of the task's group to it and what is below, after a move. */
 void soon__scope_spread_to(soon_task *task);
-
-/* Calls `visit` for each task of the core, whoever opened its group. */
-void soon__tasks_visit(soon_core *core, void (*visit)(soon_task *task, void *data), void *data);
 
 /* task.c */
 

@@ -7,6 +7,7 @@
 #define CORE_TASK_MAKE_H
 
 #include "core.h"
+#include "handle.h"
 #include "origin.h"
 #include "switch.h"
 
@@ -50,7 +51,7 @@ static inline void record_init(soon_task *task, soon_core *core, const struct so
 	task->name = opts->name;
 	if (opts->ret_task) {
 		task->has_handle = true;
-		*opts->ret_task = task;
+		*opts->ret_task = soon__handle_of(task);
 	}
 }
 
@@ -68,7 +69,7 @@ static inline int task_make_bare(struct soon__group *group, const soon_task_opts
 	rc = soon__stack_take(&core->stacks, bytes, &stack);
 	if (SOON_UNLIKELY(rc < 0))
 		return rc;
-	top = stack.top - ((sizeof *task + 63) & ~(size_t)63);
+	top = stack.top - SOON__RECORD_BYTES;
 	task = (soon_task *)(void *)top;
 	record_init(task, core, &stack, opts);
 	top -= (extra_bytes + 15) & ~(size_t)15;

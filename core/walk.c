@@ -17,9 +17,9 @@ bool soon__walk_is_task(const soon_core *core, const soon_task *task)
 {
 	struct soon__stack stack;
 
-	return (uintptr_t)task % _Alignof(soon_task) == 0 &&
-		soon__stacks_find(&core->stacks, task, &stack) && task->stack_low == stack.low &&
-		task->core == core;
+	return soon__stacks_find(&core->stacks, task, &stack) &&
+		(const char *)task == stack.top - SOON__RECORD_BYTES &&
+		task->stack_low == stack.low && task->core == core;
 }
 
 static enum soon__walk_step end(struct soon__walk *walk)

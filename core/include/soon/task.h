@@ -23,7 +23,10 @@
 extern "C" {
 #endif
 
-/* One running function. A handle stays valid until the group it was spawned in is closed. */
+/*
+ * One running function, by its handle: valid until the group it was spawned in is closed. A later
+ * use is told by -ESHUTDOWN and a report, but for one time in 64, when it finds a newer task.
+ */
 typedef struct soon_task soon_task;
 
 typedef enum soon_io {

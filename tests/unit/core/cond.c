@@ -2,7 +2,8 @@
 /* Conditions: signals reach exactly one, the mutex always comes back, no signal is lost. */
 #include <soon/mutex.h>
 
-#include "core/task.h"
+#include "core.h"
+#include "handle.h"
 #include "sync_test.h"
 
 static soon_mutex lock = SOON_MUTEX_INIT;
@@ -79,14 +80,15 @@ FAKE_TEST(cond, signalled_task_queues_for_the_mutex)
 		soon_spawn_with(&g, &(soon_task_opts){ .ret_task = &waiter }, wait_and_note, 'w'),
 		0);
 	cr_assert_eq(soon_yield(), 0);
-	cr_assert_str_eq(waiter->wait->what, "cond wait");
-	cr_assert_null(waiter->wait->holder);
+	cr_assert_str_eq(soon__handle_record(waiter)->wait->what, "cond wait");
+	cr_assert_null(soon__handle_record(waiter)->wait->holder);
 	cr_assert_eq(soon_mutex_lock(&lock), 0);
 	cr_assert_eq(soon_spawn(&g, lock_and_note, '1'), 0);
 	cr_assert_eq(soon_yield(), 0);
 	cr_assert_eq(soon_cond_signal(&cond), 0);
-	cr_assert_str_eq(waiter->wait->what, "mutex lock");
-	cr_assert_eq(waiter->wait->holder(waiter->wait), soon_self());
+	cr_assert_str_eq(soon__handle_record(waiter)->wait->what, "mutex lock");
+	cr_assert_eq(soon__handle_record(waiter)->wait->holder(soon__handle_record(waiter)->wait),
+		soon__task_self());
 	cr_assert_eq(soon_spawn(&g, lock_and_note, '2'), 0);
 	cr_assert_eq(soon_yield(), 0);
 	cr_assert_eq(soon_mutex_unlock(&lock), 0);

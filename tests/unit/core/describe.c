@@ -3,6 +3,7 @@
 #include "describe.h"
 
 #include "fake_test.h"
+#include "handle.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@ static char line[SOON__DESCRIBE_BYTES];
 
 static const char *describe(const soon_task *task)
 {
-	return soon__task_describe(task, line, sizeof line);
+	return soon__task_describe(soon__handle_record(task), line, sizeof line);
 }
 
 static void assert_says(const char *text, const char *expected)
@@ -47,7 +48,7 @@ FAKE_TEST(describe, a_parked_task)
 	cr_assert_eq(soon_sleep(SOON_MS(1500)), 0);
 	assert_says(describe(task), "parked in sleep for 1.5 s");
 	cr_assert_null(strstr(line, "cancel"), "%s", line);
-	cr_assert_null(soon__task_holder(task));
+	cr_assert_null(soon__task_holder(soon__handle_record(task)));
 	soon_group_cancel(&g, "done");
 	assert_says(describe(task), "ready, cancelled");
 	cr_assert_eq(soon_group_close(&g, 0), 0);

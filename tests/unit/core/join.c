@@ -176,3 +176,70 @@ FAKE_TEST(task_cancel, may_be_of_oneself)
 	cr_assert_eq(soon_join(SOON_TASK_NONE, &saw), 0);
 	cr_assert_eq(saw, 0);
 }
+
+/* Handles that were kept too long. */
+
+static soon_task *kept_too_long(void)
+{
+	struct part part = { .duration = SOON_S(1) };
+	soon_task *task;
+	SOON_GROUP(g);
+
+	task = spawn(&g, &part);
+	cr_assert_eq(soon_join(task, NULL), 0);
+	cr_assert_str_eq(soon_task_name(task), "play");
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	return task;
+}
+
+FAKE_TEST(handle, of_a_closed_group_is_told)
+{
+	soon_task *task = kept_too_long();
+	int rc = 5;
+	SOON_GROUP(g);
+
+	cr_assert_eq(soon_join(task, &rc), -ESHUTDOWN);
+	cr_assert_eq(rc, 5);
+	cr_assert_eq(soon_cancel_join(task), -ESHUTDOWN);
+	cr_assert_eq(soon_group_watch(&g, task), -ESHUTDOWN);
+	cr_assert_not(soon_group_forget(&g, task));
+	soon_task_cancel(task, "late");
+	cr_assert_str_eq(soon_task_name(task), "(gone)");
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	soon_test_reports_expected = 6;
+}
+
+FAKE_TEST(handle, is_told_from_the_later_task_in_its_place)
+{
+	soon_task *task = kept_too_long(), *later;
+	struct part part = { .duration = SOON_S(1) };
+	SOON_GROUP(g);
+
+	later = spawn(&g, &part);
+	cr_assert_eq((uintptr_t)task & ~(uintptr_t)63, (uintptr_t)later & ~(uintptr_t)63);
+	soon_task_cancel(task, "late");
+	cr_assert_eq(soon_join(task, NULL), -ESHUTDOWN);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(part.saw, 0);
+	soon_test_reports_expected = 2;
+}
+
+static int give_handle(soon_task **ret_task)
+{
+	*ret_task = kept_too_long();
+	return 0;
+}
+
+static int join_it(soon_task *task)
+{
+	return soon_join(task, NULL);
+}
+
+SOON_TEST_PLAIN(handle, of_an_earlier_run_is_told)
+{
+	soon_task *task;
+
+	cr_assert_eq(FAKE_RUN(NULL, give_handle, &task), 0);
+	cr_assert_eq(FAKE_RUN(NULL, join_it, task), -ESHUTDOWN);
+	soon_test_reports_expected = 1;
+}

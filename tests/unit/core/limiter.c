@@ -2,7 +2,8 @@
 /* Limiters: one token to a borrower, never more than there are, and a size that may change. */
 #include <soon/sem.h>
 
-#include "core/task.h"
+#include "core.h"
+#include "handle.h"
 #include "sync_test.h"
 
 static soon_limiter two = SOON_LIMITER_INIT(2);
@@ -43,7 +44,7 @@ FAKE_TEST(limiter, lends_as_many_as_there_are)
 	cr_assert_str_eq(trace.text, "<<>><<>><>");
 	cr_assert_eq(soon_limiter_borrowed(&two), 0);
 	cr_assert_eq(soon_limiter_waiting(&two), 0);
-	cr_assert_eq(soon_self()->locks_held, 0);
+	cr_assert_eq(soon__task_self()->locks_held, 0);
 }
 
 FAKE_TEST(limiter, try_does_not_overtake)

@@ -2,7 +2,8 @@
 /* Mutexes: the order of being handed on, cancels at every moment, misuse, and runs after runs. */
 #include <soon/mutex.h>
 
-#include "core/task.h"
+#include "core.h"
+#include "handle.h"
 #include "sync_test.h"
 
 #include <sys/wait.h>
@@ -52,7 +53,7 @@ FAKE_TEST(mutex, is_handed_on_in_the_order_of_asking)
 	cr_assert_eq(lock_and_note('f'), 0);
 	cr_assert_eq(soon_group_close(&g, 0), 0);
 	cr_assert_str_eq(trace.text, "abcdef");
-	cr_assert_eq(soon_self()->locks_held, 0);
+	cr_assert_eq(soon__task_self()->locks_held, 0);
 }
 
 FAKE_TEST(mutex, free_one_is_not_locked_in_a_cancelled_scope)
@@ -146,8 +147,9 @@ FAKE_TEST(mutex, wait_names_the_holder)
 		soon_spawn_with(&g, &(soon_task_opts){ .ret_task = &waiter }, lock_and_note, 'a'),
 		0);
 	cr_assert_eq(soon_yield(), 0);
-	cr_assert_str_eq(waiter->wait->what, "mutex lock");
-	cr_assert_eq(waiter->wait->holder(waiter->wait), soon_self());
+	cr_assert_str_eq(soon__handle_record(waiter)->wait->what, "mutex lock");
+	cr_assert_eq(soon__handle_record(waiter)->wait->holder(soon__handle_record(waiter)->wait),
+		soon__task_self());
 	cr_assert_eq(soon_mutex_unlock(&lock), 0);
 	cr_assert_eq(soon_group_close(&g, 0), 0);
 }

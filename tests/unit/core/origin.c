@@ -9,6 +9,7 @@
 
 #include "describe.h"
 #include "fake_test.h"
+#include "handle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,7 +213,7 @@ static int see_origin(long expected)
 	SOON_GROUP(g);
 
 	cr_assert_eq(spawn_in_here(&g, &task), 0);
-	(void)soon__task_describe(task, text, sizeof text);
+	(void)soon__task_describe(soon__handle_record(task), text, sizeof text);
 	cr_assert_eq(soon_dump(fd, SOON_DUMP_NO_STACKS), 0);
 	cr_assert_gt(pread(fd, dumped, sizeof dumped - 1, 0), 0);
 	(void)close(fd);

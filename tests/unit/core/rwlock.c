@@ -2,7 +2,8 @@
 /* Read-write locks: readers together, writers alone, and neither side waits for ever. */
 #include <soon/rwlock.h>
 
-#include "core/task.h"
+#include "core.h"
+#include "handle.h"
 #include "sync_test.h"
 
 static soon_rwlock lock = SOON_RWLOCK_INIT;
@@ -28,7 +29,7 @@ FAKE_TEST(rwlock, locks_to_read_and_to_write)
 	cr_assert_eq(soon_rwlock_try_read(&lock), -EAGAIN);
 	cr_assert_eq(soon_rwlock_try_write(&lock), -EAGAIN);
 	cr_assert_eq(soon_rwlock_unlock(&lock), 0);
-	cr_assert_eq(soon_self()->locks_held, 0);
+	cr_assert_eq(soon__task_self()->locks_held, 0);
 }
 
 /* Small letters read, capitals write; each stays inside over one sleep. */
@@ -168,7 +169,7 @@ static soon_task *spawn_named(soon_group *group, int letter)
 	cr_assert_eq(
 		soon_spawn_with(group, &(soon_task_opts){ .ret_task = &task }, use, letter), 0);
 	cr_assert_eq(soon_yield(), 0);
-	return task;
+	return soon__handle_record(task);
 }
 
 FAKE_TEST(rwlock, wait_names_who_is_inside)
@@ -201,7 +202,7 @@ FAKE_TEST(rwlock, locking_twice_or_to_upgrade_is_refused)
 	ASSERT_REPORTED(soon_rwlock_lock_read(&lock), -EDEADLK, "rwlock_lock_read", "to write");
 	ASSERT_REPORTED(soon_rwlock_lock_write(&lock), -EDEADLK, "rwlock_lock_write", "to write");
 	cr_assert_eq(soon_rwlock_unlock(&lock), 0);
-	cr_assert_eq(soon_self()->locks_held, 0);
+	cr_assert_eq(soon__task_self()->locks_held, 0);
 }
 
 static int unlock_others(void *unused)
