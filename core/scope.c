@@ -262,7 +262,7 @@ void soon__scope_push(struct soon__scope *scope, soon_ns deadline, const soon_si
 }
 
 /* Back where nothing is cancelled: what failed inside was not ignored out here. */
-static SOON_COLD __attribute__((noinline)) void left_cancelled(soon_task *task)
+static SOON_COLD void left_cancelled(soon_task *task)
 {
 	if (!soon__task_is_cancelled(task))
 		task->ignored_count = 0;

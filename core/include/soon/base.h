@@ -30,7 +30,7 @@ extern "C" {
 #define SOON_API               __attribute__((visibility("default")))
 #define SOON_NODISCARD         __attribute__((warn_unused_result))
 #define SOON_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define SOON_COLD              __attribute__((cold))
+#define SOON_COLD              __attribute__((cold, noinline))
 #define SOON_NULLABLE
 
 #if defined(__clang__) && defined(SOON_CHECK_AFFINITY)
