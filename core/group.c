@@ -176,7 +176,8 @@ void soon__group_judge(struct soon__group *group, soon_task *task)
 	}
 
 	/* Being cancelled is no failure; a -ECANCELED that nobody asked for is one. */
-	if (task->has_ended_cancelled || task->is_excused)
+	if (task->has_ended_cancelled || task->is_excused ||
+		(task->is_recorded && group == task->group))
 		return;
 	message = soon__task_message(task, task->rc);
 	if (task->rc == -ECANCELED && !message)

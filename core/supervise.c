@@ -54,8 +54,10 @@ void soon__supervise_opts(struct soon__group *group, const soon_group_opts *opts
 	extras->backoff = opts->restart_backoff ? opts->restart_backoff : BACKOFF_DEFAULT;
 	if (extras->backoff < 0)
 		extras->backoff = 0;
-	extras->backoff_max =
-		opts->restart_backoff_max ? opts->restart_backoff_max : BACKOFF_MAX_DEFAULT;
+	extras->backoff_max = opts->restart_backoff_max;
+	if (extras->backoff_max == 0)
+		extras->backoff_max = extras->backoff > BACKOFF_MAX_DEFAULT ? extras->backoff
+									    : BACKOFF_MAX_DEFAULT;
 }
 
 /* The pause before a restart: doubled with each failure in a row. */
@@ -134,7 +136,7 @@ static void give_up(soon_task *task, int rc, int why)
 			soon__task_message(task, rc) ? soon__task_message(task, rc) : "given up");
 	else
 		(void)snprintf(message, sizeof message, "no memory to count its restarts");
-	task->is_excused = true; /* it is recorded here */
+	task->is_recorded = true;
 	soon__group_fail(task->group, task, rc < 0 ? rc : why, message);
 }
 
@@ -181,7 +183,7 @@ static bool goes_on(soon_task *task, struct history *history, int *rc)
 		return false;
 	verdict = decide(task, history, *rc, is_cancelled);
 	if (verdict < 0) {
-		task->is_excused = true;
+		task->is_recorded = true;
 		soon__group_fail(task->group, task, (int)verdict, soon__task_message(task, *rc));
 		return false;
 	}

@@ -61,6 +61,7 @@ struct soon_task {
 	bool has_self;               /* `self` is the outermost of its scopes */
 	bool is_rc_read;             /* somebody joined it */
 	bool is_ready_said;          /* soon_ready was called */
+	bool is_recorded;            /* its group has its failure already; who watches it has not */
 	bool is_excused;             /* its failure was dealt with, by an on_exit */
 
 	/* Life. */

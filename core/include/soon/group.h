@@ -49,10 +49,11 @@ typedef struct soon_group_opts {
 	soon_on_exit_fn on_exit; /* decides about each end; NULL: the rule alone does */
 	void *on_exit_data;
 	soon_restart_rule restart;
-	unsigned restarts_max;       /* in a window; more fail the group; default 5, at most 1000 */
-	soon_ns restart_window;      /* default 10 s */
-	soon_ns restart_backoff;     /* before the first restart; default 100 ms, negative: none */
-	soon_ns restart_backoff_max; /* it doubles with each failure in a row up to this; 10 s */
+	unsigned restarts_max;   /* in a window; more fail the group; default 5, at most 1000 */
+	soon_ns restart_window;  /* default 10 s */
+	soon_ns restart_backoff; /* before the first restart; default 100 ms, negative: none */
+	/* It doubles with each failure in a row up to this; 10 s, or restart_backoff if longer. */
+	soon_ns restart_backoff_max;
 
 	char soon__none; /* stands where no option is given */
 } soon_group_opts;
@@ -119,7 +120,8 @@ SOON_API void soon__group_cancel(soon_group *group, const char *why, const soon_
 
 /*
  * Ends the group: waits for every task, whatever happens, and returns one result.
- * `rc` is the body's own result; a failure in it cancels the tasks unless the policy is WAIT_ALL.
+ * `rc` is the body's own result; a failure in it cancels the tasks, unless the policy is WAIT_ALL
+ * or FIRST_OK.
  * Affinity: core, in the task that opened it, innermost first (aborts otherwise).
  * Suspends: always. Cancel: not a cancellation point: a cancel reaches the tasks and the wait
  * goes on.

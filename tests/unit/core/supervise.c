@@ -351,6 +351,39 @@ FAKE_TEST(supervise, cancelled_child_is_an_ordinary_event)
 	cr_assert_eq(actor.runs, 1);
 }
 
+FAKE_TEST(supervise, who_watches_gets_the_failure_that_was_not_cured)
+{
+	struct actor actor = { .rcs = { -EIO, -EPIPE } };
+	soon_failure failure;
+	soon_task *task;
+	SOON_GROUP(g, .policy = SOON_SUPERVISE, .restarts_max = 1);
+
+	cr_assert_eq(soon_spawn_with(&g, &(soon_task_opts){ .ret_task = &task }, act, &actor), 0);
+	{
+		/* Behind a shield: the body of the failed group is cancelled. */
+		SOON_SCOPE(shield, .shield = true, .deadline = SOON_NEVER);
+		SOON_GROUP(watcher);
+
+		cr_assert_eq(soon_group_watch(&watcher, task), 0);
+		cr_assert_eq(soon_group_close(&watcher, 0), -EPIPE);
+		cr_assert_eq(soon_group_failures(&watcher, NULL, 0), 1);
+		cr_assert_eq(soon_scope_close(&shield, 0), 0);
+	}
+	cr_assert_eq(soon_group_close(&g, 0), -EPIPE);
+	cr_assert_eq(soon_group_failures(&g, &failure, 1), 1);
+	cr_assert_eq(actor.runs, 2);
+}
+
+FAKE_TEST(supervise, long_backoff_is_not_cut_by_a_default)
+{
+	struct actor actor = { .rcs = { -EIO, 0 } };
+	SOON_GROUP(g, .policy = SOON_SUPERVISE, .restart_backoff = SOON_S(60));
+
+	cr_assert_eq(soon_spawn(&g, act, &actor), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(actor.began[1] - actor.began[0], SOON_S(60));
+}
+
 FAKE_TEST(supervise, restart_that_cannot_be_counted_fails_the_group)
 {
 	struct actor actor = { .rcs = { -EIO, 0 } };
