@@ -62,7 +62,8 @@ SOON_API SOON_NODISCARD int soon__herd_do(soon_herd *herd, const void *key, size
  * Affinity: core, in a task. Suspends: always. Cancel: cancellation point; the last caller that is
  * cancelled waits for the end of the flight, and when that had succeeded after all, gets its
  * result. Ownership: `key` is copied; `arg` is lent until the flight ends, see soon_herd_fn.
- * Null: `ret_value` when the value is not wanted; `key` and `arg` as `key_bytes` and `fn` allow.
+ * Null: `ret_value` when the value is not wanted, which has `value_bytes` all the same; `key` and
+ * `arg` as `key_bytes` and `fn` allow.
  * Returns: what `fn` returned; then, if not negative, the value is in `*ret_value`.
  * Errors: -ECANCELED. What `fn` returned, in every caller, with its message; in place of a
  * -ECANCELED of its own, -ESHUTDOWN when the run ends and -EIO with a report otherwise. -ENOMEM,

@@ -39,7 +39,7 @@ typedef struct soon_scope_opts {
 /* Who asked for a cancel. */
 typedef enum soon_cancel_source {
 	SOON_CANCEL_NONE,
-	SOON_CANCEL_EXPLICIT,    /* soon_scope_cancel, soon_group_cancel */
+	SOON_CANCEL_EXPLICIT,    /* soon_scope_cancel, _group_cancel, _task_cancel, _cancel_join */
 	SOON_CANCEL_DEADLINE,    /* a scope's own deadline */
 	SOON_CANCEL_SIBLING,     /* another task of the group, or its body, failed */
 	SOON_CANCEL_PARENT_EXIT, /* the scope or group was left without being closed */
