@@ -158,7 +158,7 @@ SOON_API void soon_group_drain(soon_group *group, soon_ns grace);
 SOON_API size_t soon_group_failures(const soon_group *group, soon_failure *ret, size_t max);
 
 /*
- * Returns how many tasks of the group have not ended, watched ones included.
+ * Returns how many tasks of the group have not ended; those it watches are not among them.
  * Affinity: core. Suspends: never.
  */
 SOON_API size_t soon_group_live(const soon_group *group);
@@ -167,15 +167,16 @@ SOON_API size_t soon_group_live(const soon_group *group);
  * Has `group` wait at its close for a task of another group, and take its failure like that of a
  * task of its own. The task is never cancelled by `group`.
  * Affinity: core. Suspends: never. Ownership: borrows `task` until it ends or is forgotten.
- * Errors: -ESHUTDOWN the group is closed. -EALREADY it is watched already. -EINVAL the task lives
- * in this very group. -EDEADLK the task is the group's owner, or waits for it. -ENOMEM. -EPERM
+ * Errors: -ESHUTDOWN the group is closed, or the task's own is, after a report. -EALREADY it is
+ * watched already. -EINVAL the task lives in this very group. -EDEADLK the task is the group's owner, or waits for it. -ENOMEM. -EPERM
  * another core's, after a report.
  */
 SOON_API SOON_NODISCARD int soon_group_watch(soon_group *group, soon_task *task) SOON_ON_CORE;
 
 /*
  * Ends a soon_group_watch. Affinity: core. Suspends: never.
- * Returns: whether `task` was watched by `group` and had not ended.
+ * Returns: whether `task` was watched by `group` and had not ended; false after a report when the
+ * task's own group is closed.
  */
 SOON_API bool soon_group_forget(soon_group *group, soon_task *task) SOON_ON_CORE;
 
