@@ -33,9 +33,13 @@ int soon__handle_read(const soon_task *handle, const char *what, soon_task **ret
 		*ret_task = task;
 		return 0;
 	}
-	owner = soon__core_around(task);
-	if (!owner || !soon__walk_is_task(owner, task) || !has_tag_of(handle, task) ||
-		!is_held(task))
+	owner = soon__core;
+	if (SOON_UNLIKELY(!owner || !soon__walk_is_task(owner, task))) {
+		owner = soon__core_around(task);
+		if (!owner || !soon__walk_is_task(owner, task))
+			return is_gone(handle, what);
+	}
+	if (SOON_UNLIKELY(!has_tag_of(handle, task) || !is_held(task)))
 		return is_gone(handle, what);
 	if (owner != soon__core) {
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
