@@ -45,6 +45,9 @@ static void report_graph(soon_core *core)
 		soon__task_describe(task, text, sizeof text);
 		soon_report_file(SOON_REPORT_WARNING, 0, "deadlock: %s", text);
 	}
+	if (core->sched.live_count > TASKS_NAMED)
+		soon_report_file(SOON_REPORT_WARNING, 0, "deadlock: and %u more",
+			core->sched.live_count - TASKS_NAMED);
 }
 
 void soon__deadlock_break(soon_core *core)

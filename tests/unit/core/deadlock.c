@@ -117,6 +117,25 @@ SOON_TEST_PLAIN(deadlock, what_cannot_be_cancelled_ends_the_process)
 	ASSERT_ABORTS(hang, "in calls that cannot be cancelled");
 }
 
+static int crowd_for_ever(void *unused)
+{
+	SOON_GROUP(g);
+
+	(void)unused;
+	for (int i = 0; i < 20; i++)
+		cr_assert_eq(soon_spawn(&g, sleep_for_ever, NULL), 0);
+	return (int)soon_group_close(&g, 0);
+}
+
+SOON_TEST_PLAIN(deadlock, long_list_says_that_it_was_cut)
+{
+	soon_on_report(keep, NULL);
+	cr_assert_eq(FAKE_RUN(NULL, crowd_for_ever, NULL), -EDEADLK);
+	cr_assert_not_null(strstr(told, "deadlock: all 21 tasks wait"), "%s", told);
+	cr_assert_not_null(strstr(told, "deadlock: and 5 more"), "%s", told);
+	soon_test_reports_expected = 1;
+}
+
 static int background_for_ever(void *unused)
 {
 	(void)unused;
