@@ -5,7 +5,8 @@
 A code block in Markdown that follows a line `<!-- path -->` shows that file, without its licence
 line; after `<!-- path: name ... -->` it shows those functions, structures or tests of it. A block
 of C or Python without such a line is a finding. `--fix` writes the blocks anew; without it
-differences are findings.
+differences are findings. Indented lines after `<!-- path.out -->` are what an example prints, and
+must be in that file.
 """
 import pathlib
 import re
@@ -15,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))]
 BLOCK = re.compile(r"(?:^<!-- (?P<path>[\w./]+)(?:: (?P<names>[\w ]+))? -->\n)?"
                    r"^```(?P<language>c|python)\n(?P<code>.*?)^```$", re.M | re.S)
+PRINTED = re.compile(r"^<!-- (?P<path>[\w./]+\.out) -->\n\n(?P<lines>(?:    .*\n)+)", re.M)
 
 
 def definition(source, name):
@@ -69,6 +71,11 @@ def main():
             names = f": {match['names']}" if match["names"] else ""
             return f"<!-- {match['path']}{names} -->\n```{match['language']}\n{code}```"
 
+        for match in PRINTED.finditer(text):
+            printed = (ROOT / match["path"]).read_text()
+            for said in match["lines"].splitlines():
+                if said.strip() not in printed:
+                    findings.append(f"{doc}: not in {match['path']}: {said.strip()}")
         new = BLOCK.sub(check, text)
         if fix and new != text:
             (ROOT / doc).write_text(new)

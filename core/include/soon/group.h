@@ -168,8 +168,8 @@ SOON_API size_t soon_group_live(const soon_group *group);
  * task of its own. The task is never cancelled by `group`.
  * Affinity: core. Suspends: never. Ownership: borrows `task` until it ends or is forgotten.
  * Errors: -ESHUTDOWN the group is closed, or the task's own is, after a report. -EALREADY it is
- * watched already. -EINVAL the task lives in this very group. -EDEADLK the task is the group's owner, or waits for it. -ENOMEM. -EPERM
- * another core's, after a report.
+ * watched already. -EINVAL the task lives in this very group. -EDEADLK the task is the group's
+ * owner, or waits for it. -ENOMEM. -EPERM another core's, after a report.
  */
 SOON_API SOON_NODISCARD int soon_group_watch(soon_group *group, soon_task *task) SOON_ON_CORE;
 
