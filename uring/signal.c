@@ -93,7 +93,7 @@ int soon_signal_wait(int first, ...)
 {
 	va_list args;
 	sigset_t set;
-	int rc = soon__checkpoint("signal");
+	int rc = soon__checkpoint("signal_wait");
 
 	if (rc < 0)
 		return rc;

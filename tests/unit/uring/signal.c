@@ -68,6 +68,13 @@ SOON_TEST(signal, cancelled_scope)
 	cr_assert_eq(soon_scope_close(&s, 0), 0);
 }
 
+SOON_TEST_PLAIN(signal, refused_outside_of_a_task)
+{
+	soon_test_expect_errors(1);
+	cr_assert_eq(soon_signal_wait(SIGUSR1, 0), -EPERM);
+	cr_assert(soon_test_reported("soon_signal_wait: must be called in a task"));
+}
+
 static volatile sig_atomic_t handled;
 
 static void note_handled(int sig)
