@@ -429,7 +429,8 @@ static SOON_COLD void wait_until_let_go(struct soon_gen *gen)
 	soon__scope_mark(&gen->home.scope, SOON__CANCELLED, SOON_CANCEL_PARENT_EXIT,
 		"the generator's opener left", gen->task->site);
 	SOON_ASSERT(!gen->leaver);
-	gen->leaver = &wait;
+	/* Whoever ends the wait takes it off before this frame can end. */
+	gen->leaver = &wait; // cppcheck-suppress autoVariables
 	(void)soon__park(&wait);
 }
 

@@ -244,7 +244,8 @@ static void group_wait(struct soon__group *group, soon_core *core)
 	while (group->live_count > 0 || group->pins > 0) {
 		struct soon__wait wait = { .what = "group close", .holder = close_holder };
 
-		group->closer = &wait;
+		/* Taken off in soon__group_settle(), which ends the wait. */
+		group->closer = &wait; // cppcheck-suppress autoVariables
 		if (SOON_UNLIKELY(group->scope.state & SOON__CANCELLED))
 			soon__stuck_watch(group);
 		(void)soon__park(&wait);
