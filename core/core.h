@@ -67,6 +67,15 @@ static inline soon_task *soon__task_self(void)
 	return soon__core ? soon__core->sched.current : NULL;
 }
 
+/* Whether an open scope, or one that its function has just closed, is of the caller's core. */
+static inline bool soon__scope_is_here(const struct soon__scope *scope, const char *func)
+{
+	if (SOON_LIKELY(!scope->task || scope->task->core == soon__core))
+		return true;
+	(void)soon__scope_refuse(scope, func);
+	return false;
+}
+
 /* Puts a task at the end of the run queue. */
 static inline void soon__sched_ready(soon_core *core, soon_task *task)
 {

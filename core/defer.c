@@ -21,6 +21,8 @@ int soon__group_defer(soon_group *group, soon__fn fn, uint64_t arg, const soon_s
 	struct soon__group_extras *extras;
 	struct soon__defer *defer;
 
+	if (!soon__scope_is_here(&g->scope, "soon_group_defer"))
+		return -EPERM;
 	if (g->state != SOON__GROUP_OPEN)
 		return -ESHUTDOWN;
 	defer = soon_malloc(sizeof *defer);

@@ -397,7 +397,7 @@ void soon__group_cancel(soon_group *group, const char *why, const soon_site *sit
 {
 	struct soon__group *g = soon__group_of(group);
 
-	if (g->scope.is_open)
+	if (g->scope.is_open && soon__scope_is_here(&g->scope, "soon_group_cancel"))
 		soon__scope_mark(&g->scope, SOON__CANCELLED, SOON_CANCEL_EXPLICIT, why, site);
 }
 
@@ -406,7 +406,7 @@ void soon_group_drain(soon_group *group, soon_ns grace)
 	struct soon__group *g = soon__group_of(group);
 	soon_ns end;
 
-	if (!g->scope.is_open)
+	if (!g->scope.is_open || !soon__scope_is_here(&g->scope, "soon_group_drain"))
 		return;
 	SOON_ASSERT(g->scope.task);
 	end = soon__core_deadline(g->core, grace);
@@ -421,8 +421,11 @@ void soon_group_drain(soon_group *group, soon_ns grace)
 size_t soon_group_failures(const soon_group *group, soon_failure *ret, size_t max)
 {
 	const struct soon__group *g = (const struct soon__group *)group;
-	size_t count = g->failures ? g->failures->kept_count : 0;
+	size_t count;
 
+	if (!soon__scope_is_here(&g->scope, "soon_group_failures"))
+		return 0;
+	count = g->failures ? g->failures->kept_count : 0;
 	if (count > max)
 		count = max;
 	if (count > 0)
@@ -432,5 +435,7 @@ size_t soon_group_failures(const soon_group *group, soon_failure *ret, size_t ma
 
 size_t soon_group_live(const soon_group *group)
 {
-	return ((const struct soon__group *)group)->live_count;
+	const struct soon__group *g = (const struct soon__group *)group;
+
+	return soon__scope_is_here(&g->scope, "soon_group_live") ? g->live_count : 0;
 }

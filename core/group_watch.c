@@ -65,12 +65,8 @@ static bool is_inside(const struct soon__group *group, const soon_task *task)
 
 static int watch_refused(struct soon__group *group, const soon_task *task)
 {
-	if (group->core != soon__core) {
-		soon_report_file(SOON_REPORT_ERROR, -EPERM,
-			"soon_group_watch: group '%s' belongs to another thread's core",
-			group->name);
+	if (!soon__scope_is_here(&group->scope, "soon_group_watch"))
 		return -EPERM;
-	}
 	if (group->state == SOON__GROUP_CLOSED)
 		return -ESHUTDOWN;
 	if (task->group == group)

@@ -25,6 +25,18 @@ static soon_task *task_or_die(const char *func)
 	return task;
 }
 
+SOON_COLD int soon__scope_refuse(const struct soon__scope *scope, const char *func)
+{
+	soon_report_at(SOON_REPORT_ERROR, -EPERM, scope->site,
+		"%s: %s '%s', opened at %s:%d, belongs to the core of task '%s'; the caller, '%s', "
+		"%s",
+		func, scope->is_group ? "group" : "scope", scope->site ? scope->site->what : "?",
+		scope->site ? scope->site->file : "?", scope->site ? scope->site->line : 0,
+		scope->task->name, soon_task_name(NULL),
+		soon__core ? "runs on another" : "is a thread that runs no core");
+	return -EPERM;
+}
+
 void soon__scope_init(struct soon__scope *scope, soon_task *task, struct soon__scope *parent)
 {
 	*scope = (struct soon__scope){
@@ -355,7 +367,7 @@ void soon__scope_cancel(soon_scope *scope, const char *why, const soon_site *sit
 {
 	struct soon__scope *s = soon__scope_of(scope);
 
-	if (s->is_open)
+	if (s->is_open && soon__scope_is_here(s, "soon_scope_cancel"))
 		soon__scope_mark(s, SOON__CANCELLED, SOON_CANCEL_EXPLICIT, why, site);
 }
 
@@ -365,6 +377,8 @@ int soon_scope_deadline(soon_scope *scope, soon_ns deadline)
 
 	if (!s->is_open)
 		return -EINVAL;
+	if (!soon__scope_is_here(s, "soon_scope_deadline"))
+		return -EPERM;
 	s->deadline = deadline;
 	if (s->own & SOON__CANCELLED)
 		return 0;

@@ -90,8 +90,11 @@ static inline int admit(struct soon__group *group, const soon_site *site)
 {
 	if (SOON_UNLIKELY(group->core != soon__core)) {
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
-			"soon_spawn(%s) at %s:%d: group '%s' belongs to another thread's core",
-			site->what, site->file, site->line, group->name);
+			"soon_spawn(%s) at %s:%d: group '%s', opened by task '%s', belongs to "
+			"another thread's core than the caller '%s'",
+			site->what, site->file, site->line, group->name,
+			group->scope.task ? group->scope.task->name : "(none)",
+			soon_task_name(NULL));
 		return -EPERM;
 	}
 	if (SOON_UNLIKELY(group->state == SOON__GROUP_CLOSED))

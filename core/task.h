@@ -125,6 +125,9 @@ void soon__scope_pop(struct soon__scope *scope, const char *func);
 void soon__scope_mark(struct soon__scope *scope, uint8_t bits, soon_cancel_source source,
 	const char *why, const soon_site *site);
 
+/* Reports that `scope`, which has a task, is not of the calling thread's core. Returns -EPERM. */
+int soon__scope_refuse(const struct soon__scope *scope, const char *func);
+
 /* Brings the task's timer in line with an earlier deadline. */
 void soon__task_timer_arm(soon_task *task, soon_ns deadline);
 

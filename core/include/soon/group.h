@@ -135,7 +135,8 @@ SOON_API SOON_NODISCARD ssize_t soon_group_close(soon_group *group, ssize_t rc) 
 
 /*
  * Cancels the group's body and tasks. Closing it afterwards is not an error: "done early".
- * Affinity: core. Suspends: never. `why` is a static text for dumps.
+ * Affinity: core; elsewhere, as the next three, it is reported and nothing happens.
+ * Suspends: never. `why` is a static text for dumps.
  */
 #define soon_group_cancel(group, why)                                                              \
 	__extension__({                                                                            \
@@ -187,8 +188,8 @@ SOON_API SOON_NODISCARD int soon__group_defer(
  * Has `fn(arg)` called by the group's owner when the group is closed or left, before anything is
  * cancelled for that and before the wait. Several are called in the order they were given.
  * Affinity: core. Suspends: never itself; `fn` may. Ownership: borrows `arg` until the close.
- * Errors: -ESHUTDOWN the group is closing or closed. -ENOMEM. A negative result of `fn` is
- * reported and changes nothing else.
+ * Errors: -ESHUTDOWN the group is closing or closed. -ENOMEM. -EPERM another core's, after a
+ * report. A negative result of `fn` is reported and changes nothing else.
  */
 #define soon_group_defer(group, fn, arg)                                                           \
 	soon__used(__extension__({                                                                 \

@@ -87,7 +87,8 @@ SOON_API SOON_NODISCARD ssize_t soon_scope_close(soon_scope *scope, ssize_t rc) 
 
 /*
  * Cancels an open scope; a second cancel changes nothing.
- * Affinity: core. Suspends: never. `why` is a static text for dumps.
+ * Affinity: core; elsewhere it is reported and nothing happens. Suspends: never. `why` is a static
+ * text for dumps.
  */
 #define soon_scope_cancel(scope, why)                                                              \
 	__extension__({                                                                            \
@@ -98,8 +99,8 @@ SOON_API SOON_NODISCARD ssize_t soon_scope_close(soon_scope *scope, ssize_t rc) 
 /*
  * Sets the deadline of an open scope, earlier or later; one in the past cancels now; SOON_NEVER
  * takes it away. A scope that has expired stays cancelled.
- * Affinity: core, in the task that opened it. Suspends: never.
- * Errors: -EINVAL the scope is closed.
+ * Affinity: core. Suspends: never.
+ * Errors: -EINVAL the scope is closed. -EPERM it is another core's, after a report.
  */
 SOON_API SOON_NODISCARD int soon_scope_deadline(soon_scope *scope, soon_ns deadline) SOON_ON_CORE;
 
