@@ -29,7 +29,7 @@ void soon__kit_fds_read(struct soon__kit_fds *fds);
 void soon__kit_fds_judge(soon_verdict *verdict, const struct soon__kit_fds *before, unsigned flags);
 
 /* What the checking tools have to say, where one is there. */
-void soon__kit_memory_begin(void);
+void soon__kit_memory_begin(unsigned flags);
 void soon__kit_memory_judge(soon_verdict *verdict, unsigned flags);
 
 /* Who outlived the body. On the core's thread. */

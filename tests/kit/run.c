@@ -192,7 +192,7 @@ bool soon__test_run(const soon_test_opts *given, soon__fn fn, uint64_t arg, cons
 	else if (opts.seed == 0)
 		opts.seed = 1;
 	*ret_verdict = (soon_verdict){ .is_ok = true };
-	soon__kit_memory_begin();
+	soon__kit_memory_begin(opts.flags);
 	for (unsigned i = 0; i < opts.seeds && ret_verdict->is_ok; i++) {
 		ret_verdict->runs++;
 		run_once(&opts, opts.seed == 0 ? 0 : opts.seed + i, fn, arg, site, ret_verdict);
@@ -211,7 +211,7 @@ bool soon_test_plain(const soon_test_opts *opts, void (*body)(void), soon_verdic
 
 	*ret_verdict = (soon_verdict){ .is_ok = true, .runs = 1 };
 	soon__kit_fds_read(&before);
-	soon__kit_memory_begin();
+	soon__kit_memory_begin(flags);
 	soon__kit_reports_begin();
 	body();
 	soon__kit_reports_end();

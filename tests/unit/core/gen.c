@@ -4,6 +4,7 @@
 
 #include <soon/gen.h>
 
+#include "core.h"
 #include "fake_test.h"
 
 #include <string.h>
@@ -526,7 +527,7 @@ FAKE_TEST(gen, nothing_of_the_consumer_stays_with_a_suspended_body)
 		cr_assert_eq(gen->home.scope.state, 0);
 		cr_assert_eq(gen->task->mask, SOON__CANCELLED);
 		cr_assert_eq(gen->task->idle_depth, 0);
-		cr_assert_null(soon_self()->advanced);
+		cr_assert_null(soon__task_self()->advanced);
 		cr_assert_eq(soon_scope_close(&s, -ECANCELED), -ETIMEDOUT);
 	}
 }
