@@ -42,7 +42,7 @@ typedef int (*soon_report_fn)(const soon_report *report, void *data);
  * Affinity: setup (before the run). Suspends: never. The sink is called on the thread and the
  * stack of whoever files the report, maybe on several threads at once. It may not suspend. What it
  * reports itself goes to stderr; so does a report for which it gives a negative result.
- * The last report of a process that aborts comes right before the abort: what a sink buffers is lost.
+ * A process that aborts says so right before it does: what a sink buffers then is lost.
  * Ownership: `data` is lent until the next call. `report` is lent to the sink until it returns.
  */
 SOON_API void soon_on_report(soon_report_fn SOON_NULLABLE sink, void *SOON_NULLABLE data);
