@@ -25,7 +25,7 @@ extern "C" {
 /* Which ends are an occasion for a restart. A task that was cancelled is never restarted. */
 typedef enum soon_restart_rule {
 	SOON_RESTART_ON_FAILURE, /* negative results; the default */
-	SOON_RESTART_ALWAYS,     /* all results */
+	SOON_RESTART_ALWAYS,     /* all results; too many successes fail the group with -EAGAIN */
 	SOON_RESTART_NEVER,      /* none: failures are recorded, or told to on_exit */
 } soon_restart_rule;
 

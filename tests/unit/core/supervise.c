@@ -374,6 +374,16 @@ FAKE_TEST(supervise, who_watches_gets_the_failure_that_was_not_cured)
 	cr_assert_eq(actor.runs, 2);
 }
 
+FAKE_TEST(supervise, too_many_successes_fail_the_group)
+{
+	struct actor actor = { .rcs = { 0, 1, 2 } };
+	SOON_GROUP(g, .policy = SOON_SUPERVISE, .restart = SOON_RESTART_ALWAYS, .restarts_max = 2);
+
+	cr_assert_eq(soon_spawn(&g, act, &actor), 0);
+	cr_assert_eq(soon_group_close(&g, 0), -EAGAIN);
+	cr_assert_eq(actor.runs, 3);
+}
+
 FAKE_TEST(supervise, long_backoff_is_not_cut_by_a_default)
 {
 	struct actor actor = { .rcs = { -EIO, 0 } };
