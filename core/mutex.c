@@ -44,13 +44,15 @@ static const soon_task *mutex_holder(const struct soon__wait *wait)
 	return mutex->owner && !is_owner_dead(mutex) ? mutex->owner : NULL;
 }
 
-static SOON_COLD int refuse_dead(const struct soon__mutex *mutex, const char *what)
+/* `asker` would have got it: the caller, or a task that is being admitted by a signal. */
+static SOON_COLD int refuse_dead(
+	const struct soon__mutex *mutex, const soon_task *asker, const char *what)
 {
 	soon_report_file(SOON_REPORT_ERROR, -EOWNERDEAD,
 		"soon_%s: a task '%s', spawned at %s:%d, ended and left the mutex locked; task "
 		"'%s' will not get it before soon_mutex_init",
 		what, mutex->owner_site->what, mutex->owner_site->file, mutex->owner_site->line,
-		soon_task_name(NULL));
+		asker->name);
 	return -EOWNERDEAD;
 }
 
@@ -116,7 +118,7 @@ static __attribute__((noinline)) int lock_slow(struct soon__mutex *mutex)
 	if (soon__mutex_is_owner(mutex, self))
 		return refuse_relock(self);
 	if (is_owner_dead(mutex))
-		return refuse_dead(mutex, "mutex_lock");
+		return refuse_dead(mutex, self, "mutex_lock");
 	return (int)wait_for(mutex, soon__queued_abort);
 }
 
@@ -159,7 +161,7 @@ int soon_mutex_try_lock(soon_mutex *storage)
 		take(mutex, self);
 		return 0;
 	}
-	return is_owner_dead(mutex) ? refuse_dead(mutex, "mutex_try_lock") : -EAGAIN;
+	return is_owner_dead(mutex) ? refuse_dead(mutex, self, "mutex_try_lock") : -EAGAIN;
 }
 
 void soon__mutex_pass(struct soon__mutex *mutex)
@@ -214,7 +216,7 @@ void soon__mutex_admit(struct soon__mutex *mutex, struct soon__queued *queued, c
 		take(mutex, queued->wait.task);
 		soon__queued_wake(&queued->waiter, 0);
 	} else if (is_owner_dead(mutex)) {
-		soon__queued_wake(&queued->waiter, refuse_dead(mutex, what));
+		soon__queued_wake(&queued->waiter, refuse_dead(mutex, queued->wait.task, what));
 	} else {
 		queued->wait.what = "mutex lock";
 		queued->wait.holder = mutex_holder;
@@ -224,10 +226,12 @@ void soon__mutex_admit(struct soon__mutex *mutex, struct soon__queued *queued, c
 
 int soon__mutex_relock(struct soon__mutex *mutex, const char *what)
 {
+	soon_task *self = soon__core->sched.current;
+
 	if (mutex->owner && is_owner_dead(mutex))
-		return refuse_dead(mutex, what);
+		return refuse_dead(mutex, self, what);
 	if (mutex->owner)
 		return (int)wait_for(mutex, NULL);
-	take(mutex, soon__core->sched.current);
+	take(mutex, self);
 	return 0;
 }

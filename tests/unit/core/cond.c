@@ -243,6 +243,22 @@ FAKE_TEST(cond, mutex_left_by_a_task_that_ended_fails_the_wait)
 	soon_test_reports_expected += 3; /* the end of the owner, and for each that wanted it */
 }
 
+FAKE_TEST(cond, report_of_a_dead_owner_names_who_waits)
+{
+	int signalled = 1;
+	SOON_GROUP(g);
+
+	cr_assert_eq(soon_spawn(&g, wait_for_dead_mutex, &signalled), 0);
+	cr_assert_eq(soon_yield(), 0);
+	soon_test_reports_expected++; /* the end of the owner */
+	cr_assert_eq(soon_spawn(&g, lock_and_leave, NULL), 0);
+	cr_assert_eq(soon_yield(), 0);
+	ASSERT_REPORTED(soon_cond_signal(&cond), 0, "'lock_and_leave'",
+		"'wait_for_dead_mutex' will not get it");
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(signalled, -EOWNERDEAD);
+}
+
 /* Runs after runs and beside runs. */
 
 static int use_once(void *unused)
