@@ -74,14 +74,23 @@ static void loan_end(struct soon__loan *loan)
 	*loan = (struct soon__loan){ 0 };
 }
 
+/* Whether the loan ends with the task: the record lies on top of the stack. */
+static bool is_in_frame(const struct soon__loan *loan, const soon_task *task)
+{
+	return (const char *)loan >= task->stack_low && (const char *)loan < (const char *)task;
+}
+
 static void lend(struct soon__limiter *limiter, struct soon__loan *loan, soon_task *task)
 {
 	SOON_ASSERT(!loan->is_lent);
 	loan->is_lent = true;
 	limiter->borrowed++;
 	limiter->site = task ? task->site : NULL;
-	if (task && loan->task_id)
+	if (task && loan->task_id) {
 		task->locks_held++;
+		if (is_in_frame(loan, task))
+			task->frame_loans++;
+	}
 }
 
 /* Lends to who waits, as far as the tokens go. */
@@ -232,8 +241,13 @@ int soon_limiter_release(soon_limiter *storage, soon_loan *storage_of_loan)
 		rc = check_release(limiter, loan);
 	if (rc < 0)
 		return rc;
-	if (loan->task_id)
-		soon__core->sched.current->locks_held--;
+	if (loan->task_id) {
+		soon_task *self = soon__core->sched.current;
+
+		self->locks_held--;
+		if (is_in_frame(loan, self))
+			self->frame_loans--;
+	}
 	loan_end(loan);
 	SOON_ASSERT(limiter->borrowed > 0);
 	limiter->borrowed--;

@@ -35,6 +35,11 @@ void soon__task_returned(soon_task *task)
 		soon__gens_close_left(task);
 	if (SOON_LIKELY(task->locks_held == 0))
 		return;
+	if (SOON_UNLIKELY(task->frame_loans > 0))
+		soon_die("task '%s', spawned at %s:%d, ended with %u tokens of limiters, whose "
+			 "lists of borrowers go through loans in its frames; give them back, or "
+			 "declare them with SOON_LOAN",
+			task->name, task->site->file, task->site->line, task->frame_loans);
 	soon_report_file(SOON_REPORT_ERROR, -EOWNERDEAD,
 		"task '%s', spawned at %s:%d, ended while it held %u locks", task->name,
 		task->site->file, task->site->line, task->locks_held);

@@ -57,6 +57,7 @@ struct soon_task {
 	struct soon__origin *origin; /* of the spawn; NULL unless stacks are debugged */
 	uint32_t seen;               /* by which search of waits.c, 0: none */
 	uint16_t locks_held;         /* mutexes and the like, which somebody else may wait for */
+	uint16_t frame_loans;        /* tokens it has whose loans are on its own stack */
 	uint8_t reads_count;         /* of `reads` */
 	bool has_self;               /* `self` is the outermost of its scopes */
 	bool is_rc_read;             /* somebody joined it */

@@ -89,8 +89,9 @@ SOON_API void soon_limiter_init(soon_limiter *limiter, uint32_t tokens);
 
 /*
  * Borrows a token for the running task, in soon_limiter_acquire_for() for whatever `borrower` is
- * the address of: a connection, a job. A task gives its token back before it ends; what another
- * one borrowed may be given back by anybody.
+ * the address of: a connection, a job. A task gives its own token back before it ends; if not, that
+ * is reported, and aborts when the loan was in its frames. What was borrowed for something else may
+ * be given back by anybody.
  * Affinity: core, in a task. Suspends: may, until a token is given back, or resize adds some.
  * Cancel: cancellation point; after -ECANCELED nothing was borrowed.
  * Ownership: takes `loan` on success, until soon_limiter_release.

@@ -6,6 +6,8 @@
 #include "handle.h"
 #include "sync_test.h"
 
+#include <support/death.h>
+
 static soon_limiter two = SOON_LIMITER_INIT(2);
 static struct trace trace;
 
@@ -370,6 +372,29 @@ FAKE_TEST(limiter, task_that_ends_with_a_token_is_reported)
 	ASSERT_REPORTED(spawn_and_close(), 0, "borrow_and_leave", "held 1 lock");
 	cr_assert_eq(soon_limiter_borrowed(&two), 1);
 	ASSERT_REPORTED(soon_limiter_release(&two, &left), -EPERM, "release", "another task");
+}
+
+/* A loan that the frame takes along would leave the limiter with a pointer into nothing. */
+static __attribute__((no_sanitize_address)) int borrow_in_frame_and_leave(void *unused)
+{
+	soon_loan loan = SOON_LOAN_INIT;
+	int rc;
+
+	(void)unused;
+	rc = soon_limiter_acquire(&two, &loan);
+	cr_assert_eq(rc, 0);
+	return rc;
+}
+
+static void die_of_a_loan_in_a_frame(void)
+{
+	(void)FAKE_RUN(NULL, borrow_in_frame_and_leave, NULL);
+}
+
+SOON_TEST_PLAIN(limiter, task_that_ends_with_a_loan_in_its_frame_aborts)
+{
+	ASSERT_ABORTS(die_of_a_loan_in_a_frame, "'borrow_in_frame_and_leave', spawned at");
+	ASSERT_ABORTS(die_of_a_loan_in_a_frame, "ended with 1 tokens of limiters");
 }
 
 /* Any order and any size: as many as allowed, none lost. */
