@@ -44,11 +44,12 @@ soon__within *soon__within_enter(soon__within *guard, soon_ns timeout, const soo
 {
 	static const soon_group_opts opts = { .name = "SOON_ASSERT_WITHIN",
 		.policy = SOON_WAIT_ALL };
+	soon_ns now = soon_now();
 	int rc;
 
 	guard->site = site;
 	guard->timeout = timeout;
-	guard->end = soon_now() + timeout;
+	guard->end = timeout < SOON_NEVER - now ? now + timeout : SOON_NEVER;
 	guard->is_expired = false;
 	guard->is_open = true;
 	soon__group_open(&guard->group, &opts, site);

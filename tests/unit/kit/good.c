@@ -150,6 +150,10 @@ SOON_TEST_F(within, block_in_time_is_fine, SOON_T_VIRTUAL)
 {
 	int turns = 0;
 
+	SOON_ASSERT_WITHIN(SOON_NEVER)
+	{
+		cr_assert_eq(soon_sleep(SOON_S(1)), 0);
+	}
 	SOON_ASSERT_WITHIN(SOON_S(5))
 	{
 		SOON_ASSERT_WITHIN(SOON_S(3))
