@@ -496,7 +496,7 @@ size_t soon_mem_pipe_pump(soon_stream *stream, size_t bytes)
 	size_t more;
 
 	SOON_ASSERT(end->pipe->opts.is_pumped);
-	while (lane->count - lane->lent < bytes && push(peer_of(end)))
+	while (lane->count - lane->lent - lane->arrived < bytes && push(peer_of(end)))
 		continue;
 	more = lane->count - lane->lent - lane->arrived;
 	if (more > bytes)

@@ -298,6 +298,29 @@ PIPE_TEST(lockstep, bytes_move_while_the_other_waits)
 	close_pipe();
 }
 
+static int put_ten(soon_stream *stream)
+{
+	put(stream, "0123456789");
+	return 0;
+}
+
+/* What arrived and was not read is not what is asked for. */
+PIPE_TEST(pump, fetches_more_from_a_sender_that_is_slower)
+{
+	SOON_GROUP(g);
+
+	open_pipe(&(soon_mem_pipe_opts){ .is_pumped = true, .write_max = 1 });
+	cr_assert_eq(soon_spawn(&g, put_ten, near), 0);
+	cr_assert_eq(soon_yield(), 0);
+	cr_assert_lt(soon_mem_pipe_pending(far), 7);
+	for (int i = 0; i < 10; i++)
+		cr_assert_eq(soon_mem_pipe_pump(far, 1), 1, "byte %d", i);
+	cr_assert_eq(soon_mem_pipe_pump(far, 1), 0);
+	cr_assert_str_eq(got(far), "0123456789");
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	close_pipe();
+}
+
 PIPE_TEST(pump, bytes_arrive_one_by_one)
 {
 	char line[8];
