@@ -29,8 +29,11 @@ int soon_listen(const char *where, const soon_listen_opts *opts, soon_listener *
 
 	SOON_ASSERT(where != NULL);
 	SOON_ASSERT(ret_listener != NULL);
-	if (!soon_on_core())
+	if (!soon_on_core()) {
+		soon_report_file(SOON_REPORT_ERROR, -EPERM,
+			"soon_listen: must be called on a core's thread; this one runs none");
 		return -EPERM;
+	}
 	l = soon_zalloc(sizeof *l);
 	if (l == NULL)
 		return -ENOMEM;

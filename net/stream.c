@@ -54,6 +54,13 @@ void soon__stream_set_up(int fd, const soon_stream_opts *opts)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
+static int off_core(const char *what)
+{
+	soon_report_file(SOON_REPORT_ERROR, -EPERM,
+		"%s: must be made on a core's thread; this one runs none", what);
+	return -EPERM;
+}
+
 int soon_stream_adopt(int fd, const soon_stream_opts *opts, soon_stream **ret_stream)
 {
 	soon_stream *s;
@@ -61,7 +68,7 @@ int soon_stream_adopt(int fd, const soon_stream_opts *opts, soon_stream **ret_st
 
 	SOON_ASSERT(ret_stream != NULL);
 	if (!soon_on_core())
-		return -EPERM;
+		return off_core("soon_stream_adopt");
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0)
 		return -errno;
@@ -85,7 +92,7 @@ int soon__stream_on(
 
 	SOON_ASSERT(transport != NULL);
 	if (!soon_on_core())
-		return -EPERM;
+		return off_core("a stream on a transport");
 	s = soon__stream_alloc();
 	if (s == NULL)
 		return -ENOMEM;

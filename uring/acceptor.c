@@ -272,10 +272,10 @@ int soon_acceptor_next(soon_acceptor *acceptor)
 	struct acceptor *self = acceptor_of(acceptor);
 	int rc = soon__checkpoint_inline("accept");
 
+	if (SOON_LIKELY(rc == 0))
+		rc = soon__io_enter(self->io, self->op.fd, "acceptor_next");
 	if (SOON_UNLIKELY(rc < 0))
 		return rc;
-	if (SOON_UNLIKELY(self->io == NULL))
-		return -EOPNOTSUPP;
 	if (SOON_UNLIKELY(self->is_waited))
 		return -EBUSY;
 	while (self->untaken_count == 0) {

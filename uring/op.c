@@ -114,8 +114,22 @@ static void check_memory(const struct soon__op *op)
 	}
 }
 
+SOON_COLD int soon__io_refuse(const struct soon__io *io, int fd, const char *what)
+{
+	bool is_on_core = soon__poller_or_null() != NULL;
+
+	if (io == NULL)
+		return -EOPNOTSUPP;
+	soon_report_file(SOON_REPORT_ERROR, -EPERM,
+		"soon_%s: descriptor %d was taken into use on another core; the caller, '%s', %s",
+		what, fd, soon_task_name(NULL),
+		is_on_core ? "runs on this one" : "is a thread that runs none");
+	return -EPERM;
+}
+
 void soon__op_start(struct soon__io *io, struct soon__op *op)
 {
+	SOON_ASSERT(io == soon__io_self());
 	SOON_ASSERT(op->state == SOON__OP_IDLE);
 	SOON_ASSERT(op->code < SOON__OP_CODES);
 #ifdef SOON__MEM_SAN
@@ -293,6 +307,7 @@ ssize_t soon__op_call_shielded(struct soon__op *op, const char *what)
 
 void soon__op_finish(struct soon__io *io, struct soon__op *op, const char *what)
 {
+	SOON_ASSERT(io == soon__io_self());
 	SOON_ASSERT(op->kind != SOON__OP_CALL);
 	SOON_ASSERT(op->state != SOON__OP_IDLE);
 	/* The cancel may end it at once: an unpark that comes before the park is not lost. */

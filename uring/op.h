@@ -139,6 +139,21 @@ static inline struct soon__io *soon__io_self(void)
 	return soon__poller_self()->io;
 }
 
+/*
+ * What a call on an object made with `io` gives before it does anything: 0 on the core it was made
+ * on; -EOPNOTSUPP where the run had no back end; else -EPERM, after a report.
+ */
+int soon__io_refuse(const struct soon__io *io, int fd, const char *what);
+
+static inline int soon__io_enter(const struct soon__io *io, int fd, const char *what)
+{
+	const struct soon__poller *poller = soon__poller_or_null();
+
+	if (SOON_LIKELY(poller != NULL && io != NULL && poller->io == io))
+		return 0;
+	return soon__io_refuse(io, fd, what);
+}
+
 /* Shows what is not IDLE: what it is, and on which descriptor. */
 void soon__ops_each(
 	struct soon__io *io, void (*fn)(const char *what, int fd, void *data), void *data);

@@ -267,10 +267,10 @@ ssize_t soon_receiver_next(soon_receiver *receiver, soon_slice *ret_chunk)
 	struct receiver *self = receiver_of(receiver);
 	int rc = soon__checkpoint_inline("receive");
 
+	if (SOON_LIKELY(rc == 0))
+		rc = soon__io_enter(self->io, self->op.fd, "receiver_next");
 	if (SOON_UNLIKELY(rc < 0))
 		return rc;
-	if (SOON_UNLIKELY(self->io == NULL))
-		return -EOPNOTSUPP;
 	if (SOON_UNLIKELY(self->is_waited))
 		return -EBUSY;
 	/* Again if another task took the chunk between the wake-up and our turn. */
@@ -285,9 +285,10 @@ ssize_t soon_receiver_next(soon_receiver *receiver, soon_slice *ret_chunk)
 ssize_t soon_receiver_try_next(soon_receiver *receiver, soon_slice *ret_chunk)
 {
 	struct receiver *self = receiver_of(receiver);
+	int rc = soon__io_enter(self->io, self->op.fd, "receiver_try_next");
 
-	if (SOON_UNLIKELY(self->io == NULL))
-		return -EOPNOTSUPP;
+	if (SOON_UNLIKELY(rc < 0))
+		return rc;
 	if (self->unread_count == 0 && !self->is_over) {
 		make_progress(self);
 		return -EAGAIN;

@@ -70,8 +70,10 @@ static void start(struct sender *self, bool is_try)
 
 static int can_start(const struct sender *self)
 {
-	if (SOON_UNLIKELY(self->io == NULL))
-		return -EOPNOTSUPP;
+	int rc = soon__io_enter(self->io, self->op.fd, "sender_start");
+
+	if (SOON_UNLIKELY(rc < 0))
+		return rc;
 	if (self->op.state != SOON__OP_IDLE)
 		return -EBUSY;
 	return self->rc;
@@ -213,10 +215,10 @@ int soon_sender_wait(soon_sender *sender)
 	struct sender *self = sender_of(sender);
 	int rc = soon__checkpoint_inline("send");
 
+	if (SOON_LIKELY(rc == 0))
+		rc = soon__io_enter(self->io, self->op.fd, "sender_wait");
 	if (SOON_UNLIKELY(rc < 0))
 		return rc;
-	if (SOON_UNLIKELY(self->io == NULL))
-		return -EOPNOTSUPP;
 	if (SOON_UNLIKELY(self->is_waited))
 		return -EBUSY;
 	if (self->op.state != SOON__OP_IDLE) {
