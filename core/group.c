@@ -123,7 +123,8 @@ static void record_failure(struct soon__group *group, const soon_task *task, con
 	group->failure_count++;
 	if (group->failure_count == 1)
 		group->first_rc = rc;
-	if (!group->failures)
+	/* Not tried again later: what is kept are the first ones, in their order. */
+	if (group->failure_count == 1)
 		group->failures = soon_zalloc(sizeof *group->failures);
 	if (!group->failures || group->failures->kept_count == SOON_FAILURES_KEPT)
 		return; /* counted all the same, and the first rc is never lost */
@@ -421,15 +422,16 @@ void soon_group_drain(soon_group *group, soon_ns grace)
 size_t soon_group_failures(const soon_group *group, soon_failure *ret, size_t max)
 {
 	const struct soon__group *g = (const struct soon__group *)group;
-	size_t count;
+	size_t kept = g->failures ? g->failures->kept_count : 0;
 
-	if (!soon__scope_is_here(&g->scope, "soon_group_failures"))
-		return 0;
-	count = g->failures ? g->failures->kept_count : 0;
-	if (count > max)
-		count = max;
-	if (count > 0)
-		memcpy(ret, g->failures->kept, count * sizeof *ret);
+	if (max > SOON_FAILURES_KEPT)
+		max = SOON_FAILURES_KEPT;
+	for (size_t i = 0; i < max && i < g->failure_count; i++) {
+		if (i < kept)
+			ret[i] = g->failures->kept[i];
+		else /* there was no memory to keep more than the first one's result */
+			ret[i] = (soon_failure){ .rc = i == 0 ? g->first_rc : -ENOMEM };
+	}
 	return (size_t)g->failure_count;
 }
 

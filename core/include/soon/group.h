@@ -154,7 +154,8 @@ SOON_API void soon_group_drain(soon_group *group, soon_ns grace);
 /*
  * Copies the first failures, at most `max`, and returns how many there were in all.
  * Affinity: core. Suspends: never. Also right after the close, in the same block.
- * Limits: the first SOON_FAILURES_KEPT are kept, the rest are counted.
+ * Limits: the first SOON_FAILURES_KEPT are kept, the rest are counted. Where there was no memory to
+ * keep one, it has no task and site (NULL), and but for the first -ENOMEM for its rc.
  */
 SOON_API size_t soon_group_failures(const soon_group *group, soon_failure *ret, size_t max);
 

@@ -159,6 +159,29 @@ SOON_TEST_PLAIN(fault, failure_without_memory_for_its_message_is_a_failure)
 	cr_assert_eq(FAKE_RUN(NULL, keep_first, NULL), 0);
 }
 
+static int keep_none(void *unused)
+{
+	soon_failure failures[3];
+	SOON_GROUP(g, .policy = SOON_WAIT_ALL);
+
+	(void)unused;
+	memset(failures, 0x55, sizeof failures);
+	cr_assert_eq(soon_spawn(&g, on_thread, -EPIPE), 0);
+	cr_assert_eq(soon_spawn(&g, on_thread, -EIO), 0);
+	soon_mem_fail_at(1); /* what keeps failures */
+	cr_assert_eq(soon_yield(), 0);
+	cr_assert_eq(soon_group_failures(&g, failures, 3), 2);
+	cr_assert_eq(failures[0].rc, -EPIPE);
+	cr_assert_null(failures[0].site);
+	cr_assert_str_eq(failures[0].message, "");
+	return (int)soon_group_close(&g, 0);
+}
+
+SOON_TEST_PLAIN(fault, failure_without_memory_to_keep_it_is_counted)
+{
+	cr_assert_eq(FAKE_RUN(NULL, keep_none, NULL), -EPIPE);
+}
+
 /* Injection. */
 
 SOON_TEST_PLAIN(fault, kth_allocation_fails_and_only_that)
