@@ -69,23 +69,6 @@ static int pass_buffered(uint64_t count)
 	return pass(&buffered, count);
 }
 
-/* The median CPU time of one of `count` rounds, after some to warm up. */
-static int measure(int (*rounds)(uint64_t), uint64_t count, double *ret_ns)
-{
-	double ns[MICRO_REPEATS];
-	int rc = rounds(count / 4);
-
-	for (size_t i = 0; i < MICRO_REPEATS && rc == 0; i++) {
-		int64_t start_ns = cpu_ns();
-
-		rc = rounds(count);
-		ns[i] = (double)(cpu_ns() - start_ns) / (double)count;
-	}
-	if (rc == 0)
-		*ret_ns = micro_median(ns, MICRO_REPEATS);
-	return rc;
-}
-
 static uint64_t storage[WAYS][2];
 static soon_chan ways[WAYS];
 
@@ -142,7 +125,7 @@ static int send_often(uint64_t count)
 static int run_item(void *unused)
 {
 	double ns;
-	int rc = measure(pass_unbuffered, ITEMS, &ns);
+	int rc = micro_measure(pass_unbuffered, ITEMS, CLOCK_PROCESS_CPUTIME_ID, &ns);
 
 	(void)unused;
 	if (rc == 0)
@@ -153,7 +136,7 @@ static int run_item(void *unused)
 static int run_buffered(void *unused)
 {
 	double ns;
-	int rc = measure(pass_buffered, ITEMS, &ns);
+	int rc = micro_measure(pass_buffered, ITEMS, CLOCK_PROCESS_CPUTIME_ID, &ns);
 
 	(void)unused;
 	if (rc == 0)
@@ -166,11 +149,11 @@ static int run_select(void *unused)
 {
 	double both_ns;
 	double ns;
-	int rc = measure(send_often, SELECTS, &both_ns);
+	int rc = micro_measure(send_often, SELECTS, CLOCK_PROCESS_CPUTIME_ID, &both_ns);
 
 	(void)unused;
 	if (rc == 0)
-		rc = measure(select_often, SELECTS, &ns);
+		rc = micro_measure(select_often, SELECTS, CLOCK_PROCESS_CPUTIME_ID, &ns);
 	if (rc == 0)
 		micro_print("chan_select_8", ns - both_ns / 2, "ns");
 	return rc;
@@ -178,24 +161,11 @@ static int run_select(void *unused)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(void *unused);
-	} benchmarks[] = {
+	static const struct micro_bench benches[] = {
 		{ "item", run_item },
 		{ "buffered", run_buffered },
 		{ "select", run_select },
 	};
 
-	for (size_t i = 0; i < sizeof(benchmarks) / sizeof(benchmarks[0]); i++) {
-		if (argc == 2 && strcmp(argv[1], benchmarks[i].name) == 0) {
-			int rc = soon_run(benchmarks[i].run, NULL);
-
-			if (rc < 0)
-				micro_die(argv[1], rc);
-			return 0;
-		}
-	}
-	(void)fprintf(stderr, "usage: micro_chan item|buffered|select\n");
-	return 1;
+	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));
 }

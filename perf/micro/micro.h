@@ -8,6 +8,8 @@
 #define PERF_MICRO_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <time.h>
 
 #define MICRO_REPEATS 7 /* measurements whose median is printed; odd */
 
@@ -18,6 +20,24 @@ void micro_print(const char *name, double value, const char *unit);
 
 /* Prints `what: reason` and exits with 1; `err` is a negative errno. */
 _Noreturn void micro_die(const char *what, int err);
+
+/*
+ * In a task: runs `rounds` with `count` some times, after a run to warm up. The median, by `clock`,
+ * of what one round takes.
+ */
+int micro_measure(int (*rounds)(uint64_t count), uint64_t count, clockid_t clock, double *ret_ns);
+
+/* The same by the CPU time of the process, and prints it. */
+int micro_measure_print(int (*rounds)(uint64_t count), uint64_t count, const char *name);
+
+/* A benchmark, chosen on the command line and run as the main task. */
+struct micro_bench {
+	const char *name;
+	int (*run)(void *unused);
+};
+
+/* The main of a program with several. */
+int micro_main(int argc, char **argv, const struct micro_bench *benches, size_t count);
 
 /* Keeps the compiler from moving memory accesses, or dropping a loop, across this point. */
 static inline void micro_barrier(void)

@@ -178,23 +178,6 @@ static int offload_often(uint64_t count)
 	return rc;
 }
 
-/* The median time, by `clock`, of one of `count` rounds, after one run to warm up. */
-static int measure_rounds(int (*rounds)(uint64_t), uint64_t count, clockid_t clock, double *ret_ns)
-{
-	double ns[MICRO_REPEATS];
-	int rc = rounds(count / 4);
-
-	for (size_t i = 0; i < MICRO_REPEATS && rc == 0; i++) {
-		int64_t start_ns = clock_ns(clock);
-
-		rc = rounds(count);
-		ns[i] = (double)(clock_ns(clock) - start_ns) / (double)count;
-	}
-	if (rc == 0)
-		*ret_ns = micro_median(ns, MICRO_REPEATS);
-	return rc;
-}
-
 static int run_yield(void *unused)
 {
 	static const unsigned task_counts[] = { 2, 1000 };
@@ -218,63 +201,39 @@ static int run_yield(void *unused)
 
 static int run_spawn(void *unused)
 {
-	double ns;
-	int rc;
+	int rc = micro_measure_print(spawn_and_join, SPAWNS, "spawn_join");
 
 	(void)unused;
-	rc = measure_rounds(spawn_and_join, SPAWNS, CLOCK_PROCESS_CPUTIME_ID, &ns);
-	if (rc < 0)
-		return rc;
-	micro_print("spawn_join", ns, "ns");
-	rc = measure_rounds(spawn_and_close, SPAWNS, CLOCK_PROCESS_CPUTIME_ID, &ns);
-	if (rc < 0)
-		return rc;
-	micro_print("spawn_close", ns, "ns");
-	rc = measure_rounds(spawn_batches, SPAWNS, CLOCK_PROCESS_CPUTIME_ID, &ns);
-	if (rc < 0)
-		return rc;
-	micro_print("spawn_batch", ns, "ns");
-	return 0;
+	if (rc == 0)
+		rc = micro_measure_print(spawn_and_close, SPAWNS, "spawn_close");
+	if (rc == 0)
+		rc = micro_measure_print(spawn_batches, SPAWNS, "spawn_batch");
+	return rc;
 }
 
 static int run_within(void *unused)
 {
-	double ns;
-	int rc;
+	int rc = micro_measure_print(within_often, WITHIN_ROUNDS, "within");
 
 	(void)unused;
-	rc = measure_rounds(within_often, WITHIN_ROUNDS, CLOCK_PROCESS_CPUTIME_ID, &ns);
-	if (rc == 0)
-		micro_print("within", ns, "ns");
 	return rc;
 }
 
 static int run_gen(void *unused)
 {
-	double ns;
-	int rc;
+	int rc = micro_measure_print(items_often, ITEMS, "gen_item");
 
 	(void)unused;
-	rc = measure_rounds(items_often, ITEMS, CLOCK_PROCESS_CPUTIME_ID, &ns);
-	if (rc < 0)
-		return rc;
-	micro_print("gen_item", ns, "ns");
-	rc = measure_rounds(open_often, SPAWNS, CLOCK_PROCESS_CPUTIME_ID, &ns);
-	if (rc < 0)
-		return rc;
-	micro_print("gen_open", ns, "ns");
-	return 0;
+	if (rc == 0)
+		rc = micro_measure_print(open_often, SPAWNS, "gen_open");
+	return rc;
 }
 
 static int run_group(void *unused)
 {
-	double ns;
-	int rc;
+	int rc = micro_measure_print(group_often, GROUP_ROUNDS, "group");
 
 	(void)unused;
-	rc = measure_rounds(group_often, GROUP_ROUNDS, CLOCK_PROCESS_CPUTIME_ID, &ns);
-	if (rc == 0)
-		micro_print("group", ns, "ns");
 	return rc;
 }
 
@@ -284,7 +243,7 @@ static int run_offload(void *unused)
 	int rc;
 
 	(void)unused;
-	rc = measure_rounds(offload_often, OFFLOADS, CLOCK_MONOTONIC, &ns);
+	rc = micro_measure(offload_often, OFFLOADS, CLOCK_MONOTONIC, &ns);
 	if (rc == 0)
 		micro_print("offload", ns / 1000, "us");
 	return rc;
@@ -292,10 +251,7 @@ static int run_offload(void *unused)
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(void *unused);
-	} benchmarks[] = {
+	static const struct micro_bench benches[] = {
 		{ "yield", run_yield },
 		{ "spawn", run_spawn },
 		{ "group", run_group },
@@ -304,15 +260,5 @@ int main(int argc, char **argv)
 		{ "offload", run_offload },
 	};
 
-	for (size_t i = 0; i < sizeof(benchmarks) / sizeof(benchmarks[0]); i++) {
-		if (argc == 2 && strcmp(argv[1], benchmarks[i].name) == 0) {
-			int rc = soon_run(benchmarks[i].run, NULL);
-
-			if (rc < 0)
-				micro_die(argv[1], rc);
-			return 0;
-		}
-	}
-	(void)fprintf(stderr, "usage: micro_sched yield|spawn|group|within|gen|offload\n");
-	return 1;
+	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));
 }

@@ -80,58 +80,28 @@ static int hand_permit_over(uint64_t count)
 	return (int)soon_group_close(&group, rc);
 }
 
-/* The median CPU time of one of `count` rounds, after some to warm up. */
-static int measure(int (*rounds)(uint64_t), uint64_t count, const char *name)
-{
-	double ns[MICRO_REPEATS];
-	int rc = rounds(count / 4);
-
-	for (size_t i = 0; i < MICRO_REPEATS && rc == 0; i++) {
-		int64_t start_ns = cpu_ns();
-
-		rc = rounds(count);
-		ns[i] = (double)(cpu_ns() - start_ns) / (double)count;
-	}
-	if (rc == 0)
-		micro_print(name, micro_median(ns, MICRO_REPEATS), "ns");
-	return rc;
-}
-
 static int run_mutex(void *unused)
 {
-	int rc = measure(lock_often, FREE_ROUNDS, "mutex");
+	int rc = micro_measure_print(lock_often, FREE_ROUNDS, "mutex");
 
 	(void)unused;
-	return rc < 0 ? rc : measure(hand_mutex_over, HANDED_ROUNDS, "mutex_handed");
+	return rc < 0 ? rc : micro_measure_print(hand_mutex_over, HANDED_ROUNDS, "mutex_handed");
 }
 
 static int run_sem(void *unused)
 {
-	int rc = measure(acquire_often, FREE_ROUNDS, "sem");
+	int rc = micro_measure_print(acquire_often, FREE_ROUNDS, "sem");
 
 	(void)unused;
-	return rc < 0 ? rc : measure(hand_permit_over, HANDED_ROUNDS, "sem_handed");
+	return rc < 0 ? rc : micro_measure_print(hand_permit_over, HANDED_ROUNDS, "sem_handed");
 }
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(void *unused);
-	} benchmarks[] = {
+	static const struct micro_bench benches[] = {
 		{ "mutex", run_mutex },
 		{ "sem", run_sem },
 	};
 
-	for (size_t i = 0; i < sizeof(benchmarks) / sizeof(benchmarks[0]); i++) {
-		if (argc == 2 && strcmp(argv[1], benchmarks[i].name) == 0) {
-			int rc = soon_run(benchmarks[i].run, NULL);
-
-			if (rc < 0)
-				micro_die(argv[1], rc);
-			return 0;
-		}
-	}
-	(void)fprintf(stderr, "usage: micro_sync mutex|sem\n");
-	return 1;
+	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));
 }
