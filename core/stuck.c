@@ -51,8 +51,12 @@ static void report_tasks(const struct soon__group *group)
 	for (const struct soon__list *link = head->next; link != head; link = link->next) {
 		char text[SOON__DESCRIBE_BYTES];
 
-		if (count++ == TASKS_NAMED)
+		if (count++ == TASKS_NAMED) {
+			soon_report_file(SOON_REPORT_WARNING, 0,
+				"waited for by group '%s': and %u more", group->name,
+				group->live_count - TASKS_NAMED);
 			return;
+		}
 		soon__task_describe(
 			SOON_CONTAINER_OF_CONST(link, soon_task, sibling), text, sizeof text);
 		soon_report_file(

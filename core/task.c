@@ -41,7 +41,7 @@ void soon__task_returned(soon_task *task)
 			 "declare them with SOON_LOAN",
 			task->name, task->site->file, task->site->line, task->frame_loans);
 	soon_report_file(SOON_REPORT_ERROR, -EOWNERDEAD,
-		"task '%s', spawned at %s:%d, ended while it held %u locks", task->name,
+		"task '%s', spawned at %s:%d, ended while it held %u lock(s)", task->name,
 		task->site->file, task->site->line, task->locks_held);
 	/* Run again by its group, it is not who locked: the number tells them apart. */
 	task->id = ++task->core->tasks_made;

@@ -310,6 +310,28 @@ SOON_TEST_PLAIN(stuck, only_the_innermost_join_is_reported)
 	soon_test_reports_expected = 1;
 }
 
+static int cancel_a_crowd(void *unused)
+{
+	SOON_GROUP(g, .name = "crowd");
+
+	(void)unused;
+	for (int i = 0; i < 11; i++)
+		cr_assert_eq(soon_spawn(&g, linger, SOON_S(15)), 0);
+	cr_assert_eq(soon_yield(), 0);
+	soon_group_cancel(&g, "enough");
+	return (int)soon_group_close(&g, 0);
+}
+
+SOON_TEST_PLAIN(stuck, long_list_says_that_it_was_cut)
+{
+	soon_opts opts = { .grace = SOON_S(10) };
+
+	soon_on_report(keep, NULL);
+	cr_assert_eq(FAKE_RUN(&(struct fake_opts){ .run = &opts }, cancel_a_crowd, NULL), 0);
+	cr_assert_not_null(strstr(told, "'crowd': and 3 more"), "%s", told);
+	soon_test_reports_expected = 1;
+}
+
 /* The cancel comes when the owner already waits in the close. */
 static int cancel_from_inside(soon_group *group)
 {
