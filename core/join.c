@@ -7,6 +7,8 @@
 #include "core.h"
 #include "handle.h"
 
+#include <stdatomic.h>
+
 /* Who waits for a task's end. */
 struct join {
 	struct soon__wait wait;
@@ -89,9 +91,13 @@ static struct soon__scope *self_scope(soon_task *task)
 		return &task->self;
 	soon__scope_init(&task->self, task, base);
 	task->self.site = task->site;
+	atomic_signal_fence(memory_order_release); /* a dump may come at any time */
 	task->has_self = true;
 	if (s == base) {
 		task->scope = &task->self;
+		/* The generator that it advances just now hangs under its innermost scope. */
+		if (task->advanced)
+			task->advanced->group->scope.parent = &task->self;
 	} else {
 		while (s->parent != base)
 			s = s->parent;

@@ -448,6 +448,31 @@ static int advance_slow(slow_iter *it)
 	return soon_next(*it, NULL);
 }
 
+static int consume(struct reason *reason)
+{
+	SOON_ITER(it, reasons, reason);
+
+	return soon_next(it, NULL);
+}
+
+FAKE_TEST(gen, cancel_of_the_consumer_alone_reaches_the_body)
+{
+	struct reason reason;
+	soon_task *task;
+	int rc = 1;
+	SOON_GROUP(g);
+
+	cr_assert_eq(
+		soon_spawn_with(&g, &(soon_task_opts){ .ret_task = &task }, consume, &reason), 0);
+	cr_assert_eq(soon_yield(), 0); /* it has no scope of its own yet, and gets one */
+	soon_task_cancel(task, "alone");
+	cr_assert_eq(soon_join(task, &rc), 0);
+	cr_assert_eq(rc, -ECANCELED);
+	cr_assert_eq(reason.why.source, SOON_CANCEL_EXPLICIT);
+	cr_assert_str_eq(reason.why.why, "alone");
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+}
+
 FAKE_TEST(gen, cancel_of_the_consumers_group_reaches_the_body)
 {
 	soon_ns start = soon_now();
