@@ -19,6 +19,12 @@ static inline soon_task *soon__handle_of(const soon_task *task)
 	return (soon_task *)((uintptr_t)task | (task->id & (SOON__HANDLE_TAGS - 1)));
 }
 
+/* The first number after `last` that a task may change its own for: its handle stays what it is. */
+static inline uint64_t soon__handle_next_id(uint64_t last, uint64_t id)
+{
+	return last + 1 + ((id - last - 1) & (SOON__HANDLE_TAGS - 1));
+}
+
 /* The record that a handle of a task that is there stands for. */
 static inline soon_task *soon__handle_record(const soon_task *handle)
 {

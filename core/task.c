@@ -44,7 +44,7 @@ void soon__task_returned(soon_task *task)
 		"task '%s', spawned at %s:%d, ended while it held %u lock(s)", task->name,
 		task->site->file, task->site->line, task->locks_held);
 	/* Run again by its group, it is not who locked: the number tells them apart. */
-	task->id = ++task->core->tasks_made;
+	task->id = task->core->tasks_made = soon__handle_next_id(task->core->tasks_made, task->id);
 	task->locks_held = 0;
 	task->reads_count = 0;
 }

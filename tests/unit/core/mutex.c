@@ -238,6 +238,23 @@ FAKE_TEST(mutex, left_by_a_task_that_ended_is_owner_dead)
 	cr_assert_eq(soon_mutex_unlock(&lock), 0);
 }
 
+FAKE_TEST(mutex, handle_of_who_left_it_locked_stays_good)
+{
+	soon_task *task;
+	int rc = 1;
+	SOON_GROUP(g);
+
+	cr_assert_eq(
+		soon_spawn_with(&g, &(soon_task_opts){ .ret_task = &task }, lock_and_leave, NULL),
+		0);
+	cr_assert_eq(soon_join(task, &rc), 0);
+	cr_assert_eq(rc, 0);
+	cr_assert_eq(soon_join(task, NULL), 0); /* it has ended */
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	soon_mutex_init(&lock);
+	soon_test_reports_expected++;
+}
+
 static int lock_and_fail_once(int *count)
 {
 	if (++*count == 1)
