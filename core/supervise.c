@@ -214,6 +214,7 @@ int soon__supervise(soon_task *task, int rc)
 	while (goes_on(task, &history, &rc)) {
 		history.started_at = soon__core_now(task->core);
 		task->is_ready_said = false; /* what it says again, nobody waits for */
+		soon__task_drop_message(task);
 		rc = soon__call_word(task->fn, task->arg);
 		soon__task_returned(task);
 	}

@@ -49,6 +49,12 @@ void soon__task_returned(soon_task *task)
 	task->reads_count = 0;
 }
 
+void soon__task_drop_message(soon_task *task)
+{
+	soon_free(task->detail);
+	task->detail = NULL;
+}
+
 static void call_end_hooks(soon_task *task)
 {
 	while (!soon__list_is_empty(&task->end_hooks)) {
@@ -74,10 +80,8 @@ static void *task_end(soon_task *task, int rc)
 	if (!soon__list_is_empty(&task->end_hooks))
 		call_end_hooks(task);
 	soon__group_child_ended(task->group, task);
-	if (task->detail) {
-		soon_free(task->detail);
-		task->detail = NULL;
-	}
+	if (task->detail)
+		soon__task_drop_message(task);
 	return soon__sched_exit(core);
 }
 

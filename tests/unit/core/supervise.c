@@ -119,6 +119,24 @@ FAKE_TEST(supervise, too_many_restarts_fail_the_group)
 	cr_assert_not_null(strstr(failure.message, "3 restarts within 10000 ms: no luck"));
 }
 
+static int explain_once(int *runs)
+{
+	return (*runs)++ == 0 ? soon_fail(-EIO, "of the first run") : -EIO;
+}
+
+FAKE_TEST(supervise, message_of_a_run_is_not_the_next_one_s)
+{
+	soon_failure failure;
+	int runs = 0;
+	SOON_GROUP(g, .policy = SOON_SUPERVISE, .restart_backoff = -1, .restarts_max = 1);
+
+	cr_assert_eq(soon_spawn(&g, explain_once, &runs), 0);
+	cr_assert_eq(soon_group_close(&g, 0), -EIO);
+	cr_assert_eq(runs, 2);
+	cr_assert_eq(soon_group_failures(&g, &failure, 1), 1);
+	cr_assert_str_eq(failure.message, "1 restarts within 10000 ms: given up");
+}
+
 FAKE_TEST(supervise, restarts_outside_the_window_do_not_count)
 {
 	struct actor actor = { .duration = SOON_S(3) };
