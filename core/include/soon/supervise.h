@@ -55,8 +55,16 @@ typedef struct soon_super {
 /* What an on_exit returns: one of these, or a negative errno that fails the group. */
 typedef int64_t soon_decision;
 #define SOON_RESTART           ((soon_decision)0) /* after the group's back-off */
-#define SOON_RESTART_AFTER(ns) ((soon_decision)(ns) + 1)
+#define SOON_RESTART_AFTER(ns) soon__restart_after(ns)
 #define SOON_DROP              INT64_MAX /* let it be: the failure is dealt with */
+
+/* Any pause is a pause: a negative one is none, one without end is not SOON_DROP. */
+static inline soon_decision soon__restart_after(soon_ns pause)
+{
+	if (pause < 0)
+		return 1;
+	return pause < SOON_DROP - 1 ? pause + 1 : SOON_DROP - 1;
+}
 
 /*
  * Decides about a task of a supervised group that ended. Called on the task's own stack, so it

@@ -137,6 +137,30 @@ FAKE_TEST(supervise, message_of_a_run_is_not_the_next_one_s)
 	cr_assert_str_eq(failure.message, "1 restarts within 10000 ms: given up");
 }
 
+static soon_decision after(soon_super *super, const soon_failure *why)
+{
+	(void)why;
+	return super->restarts > 0 ? SOON_DROP : SOON_RESTART_AFTER(*(const soon_ns *)super->data);
+}
+
+FAKE_TEST(supervise, on_exit_may_name_any_pause)
+{
+	struct actor actor = { .rcs = { -EIO, -EPIPE } }, other = { .rcs = { -EIO } };
+	soon_ns none = -1, for_ever = SOON_NEVER;
+	SOON_GROUP(g, .policy = SOON_SUPERVISE, .on_exit = after, .on_exit_data = &none);
+	SOON_GROUP(h, .policy = SOON_SUPERVISE, .on_exit = after, .on_exit_data = &for_ever);
+
+	cr_assert_eq(soon_spawn(&g, act, &actor), 0);
+	cr_assert_eq(soon_spawn(&h, act, &other), 0);
+	cr_assert_eq(soon_sleep(SOON_S(1)), 0);
+	cr_assert_eq(actor.runs, 2);
+	cr_assert_eq(actor.began[1], actor.began[0]);
+	cr_assert_eq(other.runs, 1);
+	soon_group_cancel(&h, "enough of the pause");
+	cr_assert_eq(soon_group_close(&h, 0), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+}
+
 FAKE_TEST(supervise, restarts_outside_the_window_do_not_count)
 {
 	struct actor actor = { .duration = SOON_S(3) };
