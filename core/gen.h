@@ -41,6 +41,16 @@ struct soon_gen {
 /* The generator whose body `task` runs, NULL for other tasks. */
 struct soon_gen *soon__gen_of(const soon_task *task);
 
+/* The advanced generator whose home the scope is, NULL for other scopes. */
+static inline const struct soon_gen *soon__gen_at(const struct soon__scope *scope)
+{
+	/* Nobody opened it, and yet it hangs under something: that is its consumer's. */
+	if (scope->task || !scope->parent)
+		return NULL;
+	SOON_ASSERT(scope->is_group);
+	return SOON_CONTAINER_OF_CONST(scope, struct soon_gen, home.scope);
+}
+
 /* A task has returned with generators open: closes them, the newest first, and reports each. */
 void soon__gens_close_left(soon_task *task);
 

@@ -53,16 +53,6 @@ static struct watch *find(struct soon__group *group, const soon_task *task)
 	return NULL;
 }
 
-/* Whether the group's close is something that `task` itself waits for, or will. */
-static bool is_inside(const struct soon__group *group, const soon_task *task)
-{
-	for (const struct soon__scope *s = &group->scope; s; s = s->parent) {
-		if (s->task == task)
-			return true;
-	}
-	return false;
-}
-
 static int watch_refused(struct soon__group *group, const soon_task *task)
 {
 	if (!soon__scope_is_here(&group->scope, "soon_group_watch"))
@@ -71,7 +61,7 @@ static int watch_refused(struct soon__group *group, const soon_task *task)
 		return -ESHUTDOWN;
 	if (task->group == group)
 		return -EINVAL;
-	if (is_inside(group, task)) {
+	if (soon__scope_is_waited_by(&group->scope, task)) {
 		soon_report_file(SOON_REPORT_ERROR, -EDEADLK,
 			"soon_group_watch: task '%s' waits for the end of group '%s', which would "
 			"wait for the task",

@@ -120,16 +120,6 @@ void soon__task_cancel(soon_task *handle, const char *why, const soon_site *site
 		cancel(task, why, site);
 }
 
-/* Whether the end of `target` is what the end of `task` is waited for in. */
-static bool is_above(const soon_task *target, const soon_task *task)
-{
-	for (const struct soon__scope *s = task->scope; s; s = s->parent) {
-		if (s->task == target)
-			return true;
-	}
-	return false;
-}
-
 int soon__cancel_join(soon_task *handle, const soon_site *site)
 {
 	struct join join = { .wait = { .what = "cancel and join" } };
@@ -145,7 +135,7 @@ int soon__cancel_join(soon_task *handle, const soon_site *site)
 		return -EDEADLK;
 	if (target->state == SOON__TASK_ENDED)
 		return 0;
-	if (is_above(target, self))
+	if (soon__scope_is_waited_by(self->scope, target))
 		return -EDEADLK;
 	cancel(target, "soon_cancel_join", site);
 	(void)join_wait(&join, target); /* no abort: it does not fail */

@@ -257,6 +257,17 @@ void soon__scope_mark(struct soon__scope *scope, uint8_t bits, soon_cancel_sourc
 		scope_spread(scope);
 }
 
+bool soon__scope_is_waited_by(const struct soon__scope *scope, const soon_task *task)
+{
+	for (const struct soon__scope *s = scope; s; s = s->parent) {
+		const struct soon_gen *gen = soon__gen_at(s);
+
+		if (s->task == task || (gen && gen->consumer->task == task))
+			return true;
+	}
+	return false;
+}
+
 void soon__scope_push(struct soon__scope *scope, soon_ns deadline, const soon_site *site)
 {
 	soon_task *task = scope->task;

@@ -135,6 +135,9 @@ void soon__task_timer_arm(soon_task *task, soon_ns deadline);
 /* The task's timer fired: ends its sleep, cancels expired scopes, arms what comes next. */
 void soon__task_timer_fired(soon_task *task, soon_ns now);
 
+/* Whether `task` waits, or will, for the end of what the scope is open for. */
+bool soon__scope_is_waited_by(const struct soon__scope *scope, const soon_task *task);
+
 /* Cancels everything that lives on the core, through all shields. */
 void soon__scope_force(soon_core *core, soon_cancel_source source, const char *why);
 

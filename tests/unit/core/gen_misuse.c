@@ -236,6 +236,42 @@ FAKE_TEST(gen_misuse, body_cannot_advance_whom_it_works_for)
 	ASSERT_TOLD(-EDEADLK, "task 'selfish' runs inside generator 'outer'");
 }
 
+/* What waits for its consumer in ways that nothing could end. */
+struct clinging {
+	soon_task *consumer;
+	int watch, cancel;
+};
+
+SOON_GEN(clings, int, struct clinging *self)
+{
+	SOON_GROUP(g);
+
+	self->watch = soon_group_watch(&g, self->consumer);
+	self->cancel = soon_cancel_join(self->consumer);
+	return (int)soon_group_close(&g, 0);
+}
+
+static int consume_clinging(struct clinging *self)
+{
+	SOON_ITER(it, clings, self);
+
+	self->consumer = soon_self();
+	return soon_next(it, NULL);
+}
+
+FAKE_TEST(gen_misuse, body_cannot_wait_for_its_consumer_s_end)
+{
+	struct clinging clinging = { 0 };
+	SOON_GROUP(g);
+
+	listen();
+	cr_assert_eq(soon_spawn(&g, consume_clinging, &clinging), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(clinging.cancel, -EDEADLK);
+	cr_assert_eq(clinging.watch, -EDEADLK);
+	ASSERT_TOLD(-EDEADLK, "task 'consume_clinging' waits for the end of group 'g'");
+}
+
 static int advance_from_child(struct self *self)
 {
 	self->next = soon__iter_next(self->it, NULL);
