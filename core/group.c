@@ -39,6 +39,7 @@ static inline void group_init(
 	group->state = SOON__GROUP_OPEN;
 	group->has_won = false;
 	group->has_extras = false;
+	group->is_nursery = false;
 	group->scope.is_group = true;
 }
 

@@ -87,6 +87,7 @@ struct __attribute__((may_alias)) soon__group {
 	uint8_t state; /* enum soon__group_state */
 	bool has_won;
 	bool has_extras;
+	bool is_nursery; /* of a soon_start under way, see start.c */
 	struct soon__group_extras extras;
 };
 
@@ -136,6 +137,11 @@ void soon__spawn_settle(struct soon__group *group);
 
 /* A place may have become free: the next spawn that waits gets it. */
 void soon__spawn_give_place(struct soon__group *group);
+
+/* start.c */
+
+/* The group that the task in a nursery is going to. */
+struct soon__group *soon__start_target(struct soon__group *nursery);
 
 /* supervise.c */
 

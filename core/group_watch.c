@@ -120,9 +120,14 @@ soon_group *soon_group_current(const void *kind)
 	for (struct soon__scope *s = task->scope; s; s = s->parent) {
 		struct soon__group *group = (struct soon__group *)s;
 
-		/* A generator's home is for its task only; the consumer's groups are beyond. */
-		if (!s->is_group || (!s->task && s->parent))
+		/* Nobody opened the core's own groups, nor the home of a generator. */
+		if (!s->is_group || !s->task)
 			continue;
+		/* Who is being started has around it what it will have once it is ready. */
+		if (group->is_nursery) {
+			group = soon__start_target(group);
+			s = &group->scope;
+		}
 		if (!kind || (group->has_extras && group->extras.kind == kind))
 			return (soon_group *)(void *)group;
 	}

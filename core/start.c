@@ -56,6 +56,7 @@ static int begin(struct soon__start *start, const soon_task_opts *opts, soon__fn
 	if (rc < 0)
 		return rc;
 	nursery->scope.site = site;
+	nursery->is_nursery = true;
 	self->scope = &nursery->scope;
 	soon__task_launch(task, nursery, fn, arg, site);
 	task->start = start;
@@ -117,6 +118,12 @@ ssize_t soon__start(soon_group *group, const soon_task_opts *opts, soon__fn fn, 
 		rc = soon_fail((int)rc, "%s", failure.message);
 	soon__group_free_failures(&start.nursery);
 	return rc;
+}
+
+struct soon__group *soon__start_target(struct soon__group *nursery)
+{
+	SOON_ASSERT(nursery->is_nursery);
+	return SOON_CONTAINER_OF(nursery, struct soon__start, nursery)->target;
 }
 
 /* The outermost scope of the task is now under the group's. */

@@ -200,7 +200,8 @@ SOON_API SOON_NODISCARD int soon__group_defer(
 
 /*
  * Returns the innermost open group around the running task whose soon_group_opts.kind is `kind`;
- * any group for NULL; NULL when there is none. It may be one that an outer task opened.
+ * any group for NULL; NULL when there is none. It may be one that an outer task opened. A task that
+ * is being started finds what it will be in once it is ready.
  * Affinity: core, in a task (NULL otherwise). Suspends: never. Ownership: returns borrowed (valid
  * as long as the running task).
  */

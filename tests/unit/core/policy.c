@@ -431,6 +431,12 @@ FAKE_TEST(current, is_found_through_tasks)
 	cr_assert_null(soon_group_current(&session_kind));
 }
 
+/* What it ran in could not be closed, and who spawned there would not be waited for. */
+FAKE_TEST(current, is_null_where_nobody_opened_one)
+{
+	cr_assert_null(soon_group_current(NULL));
+}
+
 SOON_TEST_PLAIN(current, is_null_outside_a_task)
 {
 	cr_assert_null(soon_group_current(NULL));

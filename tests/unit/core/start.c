@@ -167,6 +167,45 @@ FAKE_TEST(start, pending_start_keeps_the_group_open)
 	cr_assert_eq(soon_now() - start, SOON_S(3));
 }
 
+struct places {
+	soon_group *before, *below, *after;
+};
+
+static int look_below(struct places *self)
+{
+	self->below = soon_group_current(&self->below);
+	return 0;
+}
+
+static int look_around(struct places *self)
+{
+	ssize_t rc;
+	SOON_GROUP(inner);
+
+	rc = soon_spawn(&inner, look_below, self);
+	rc = soon_group_close(&inner, rc);
+	self->before = soon_group_current(NULL);
+	if (rc == 0)
+		rc = soon_ready(0);
+	self->after = soon_group_current(NULL);
+	return (int)rc;
+}
+
+/* Not its starter's frame, which it would be left with a pointer into. */
+FAKE_TEST(start, finds_the_group_it_goes_to)
+{
+	struct places places = { 0 };
+	SOON_GROUP(g, .kind = &places.below);
+	SOON_GROUP(around_the_starter);
+
+	cr_assert_eq(soon_start(&g, look_around, &places), 0);
+	cr_assert_eq(soon_group_close(&around_the_starter, 0), 0);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(places.before, &g);
+	cr_assert_eq(places.below, &g);
+	cr_assert_eq(places.after, &g);
+}
+
 FAKE_TEST(start, moves_with_what_it_has_opened)
 {
 	struct server server = { .serve = SOON_S(9), .has_scope = true };
