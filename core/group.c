@@ -92,6 +92,7 @@ static inline struct soon__group *open_in_task(
 	soon__scope_init(&g->scope, task, task->scope);
 	group_init(g, opts, task->core, site->what);
 	g->scope.site = site; /* what soon__scope_push does where there is no deadline */
+	atomic_signal_fence(memory_order_release);
 	task->scope = &g->scope;
 	return g;
 }
@@ -348,7 +349,6 @@ void soon__group_free_failures(struct soon__group *group)
 }
 
 /* What a group that was left without a close ends with goes to nobody: it is said. */
-/* What the closer would have got. */
 static SOON_COLD void report_lost(const struct soon__group *group, int rc)
 {
 	const soon_failure *first = group->failures ? &group->failures->kept[0] : NULL;

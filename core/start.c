@@ -11,6 +11,8 @@
 #include "core.h"
 #include "stuck.h"
 
+#include <stdatomic.h>
+
 /* Lies in the starter's frame, which outlives the task's stay in the nursery. */
 struct soon__start {
 	struct soon__wait wait; /* the starter's; ended by soon_ready or by the task's end */
@@ -57,6 +59,7 @@ static int begin(struct soon__start *start, const soon_task_opts *opts, soon__fn
 		return rc;
 	nursery->scope.site = site;
 	nursery->is_nursery = true;
+	atomic_signal_fence(memory_order_release); /* a dump may come at any time */
 	self->scope = &nursery->scope;
 	soon__task_launch(task, nursery, fn, arg, site);
 	task->start = start;
