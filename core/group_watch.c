@@ -36,7 +36,9 @@ static void watched_ended(struct soon__end_hook *hook, soon_task *task)
 {
 	struct watch *watch = SOON_CONTAINER_OF(hook, struct watch, hook);
 
-	soon__group_judge(watch->group, task);
+	/* One that soon_ready() has moved here meanwhile is judged as any child is. */
+	if (task->group != watch->group)
+		soon__group_judge(watch->group, task);
 	watch_end(watch);
 }
 

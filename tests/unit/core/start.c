@@ -206,6 +206,24 @@ FAKE_TEST(start, finds_the_group_it_goes_to)
 	cr_assert_eq(places.after, &g);
 }
 
+static int be_watched_then_fail(soon_group *group)
+{
+	int rc = soon_group_watch(group, soon_self());
+
+	if (rc == 0)
+		rc = soon_ready(0);
+	return rc == 0 ? -EIO : rc;
+}
+
+FAKE_TEST(start, into_a_group_that_watches_it_fails_once)
+{
+	SOON_GROUP(g, .policy = SOON_WAIT_ALL);
+
+	cr_assert_eq(soon_start(&g, be_watched_then_fail, &g), 0);
+	cr_assert_eq(soon_group_close(&g, 0), -EIO);
+	cr_assert_eq(soon_group_failures(&g, NULL, 0), 1);
+}
+
 FAKE_TEST(start, moves_with_what_it_has_opened)
 {
 	struct server server = { .serve = SOON_S(9), .has_scope = true };
