@@ -44,6 +44,7 @@ struct soon_core {
 	uint64_t lot;                /* state of the draws among ready cases of a select */
 	unsigned external_count;     /* parked waits that another thread may end */
 	uint32_t searches;           /* of waits.c, two numbers each */
+	bool is_searching;           /* one is under way */
 	struct soon__dumper *dumper; /* the memory of soon_dump(), for good */
 	bool is_dumpable;            /* from the first task to the last; for signal handlers */
 	bool has_origins;            /* tasks note from where they were spawned */

@@ -12,6 +12,8 @@
 #include "describe.h"
 #include "walk.h"
 
+#include <stdatomic.h>
+
 enum { CYCLE_TASKS_MAX = 6 }; /* named in one line */
 
 struct search {
@@ -121,10 +123,17 @@ void soon__waits_each_cycle(soon_core *core, void (*fn)(const char *line, void *
 	struct soon__walk walk;
 	const soon_task *task;
 
+	/* A signal, or `fn`, asks for a dump: the marks of this search must last to its end. */
+	if (core->is_searching)
+		return;
+	core->is_searching = true;
+	atomic_signal_fence(memory_order_seq_cst);
 	search.on_path = ++core->searches;
 	search.done = ++core->searches;
 	soon__walk_begin(&walk, core);
 	while ((task = soon__walk_next_task(&walk)) != NULL)
 		if (task->seen != search.done)
 			search_from(&search, (soon_task *)(uintptr_t)task); /* only to be marked */
+	atomic_signal_fence(memory_order_seq_cst);
+	core->is_searching = false;
 }

@@ -13,7 +13,10 @@
 
 #define SOON__CYCLE_BYTES 512 /* of its line; longer ones are cut in the middle of the circle */
 
-/* Calls `fn` with "'a' #4 (mutex lock) -> 'b' #5 (group close) -> 'a' #4" for each circle. */
+/*
+ * Calls `fn` with "'a' #4 (mutex lock) -> 'b' #5 (group close) -> 'a' #4" for each circle. Finds
+ * none while another search is under way, which tells of them.
+ */
 void soon__waits_each_cycle(soon_core *core, void (*fn)(const char *line, void *data), void *data);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Waits that nothing can end, and joins that somebody keeps waiting. */
+#include <soon/dump.h>
 #include <soon/group.h>
 #include <soon/report.h>
 
@@ -7,9 +8,11 @@
 
 #include "fake_test.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <support/death.h>
+#include <unistd.h>
 
 /* All reports, one per line. */
 static char told[8192];
@@ -20,6 +23,19 @@ static int keep(const soon_report *report, void *unused)
 	(void)strncat(told, report->text, sizeof told - strlen(told) - 2);
 	(void)strncat(told, "\n", sizeof told - strlen(told) - 1);
 	return 0;
+}
+
+/* The first circle that is told asks for a dump. */
+static int keep_and_dump(const soon_report *report, void *fd_of_void)
+{
+	int *fd = fd_of_void;
+
+	if (*fd >= 0 && strstr(report->text, "each waits for the next")) {
+		cr_assert_eq(soon_dump(*fd, SOON_DUMP_NO_STACKS), 0);
+		cr_assert_eq(close(*fd), 0);
+		*fd = -1;
+	}
+	return keep(report, NULL);
 }
 
 static int join_other(soon_task **other)
@@ -49,6 +65,34 @@ SOON_TEST_PLAIN(deadlock, tasks_that_join_each_other_end_the_run)
 	cr_assert_not_null(strstr(told, "deadlock: all 3 tasks wait"), "%s", told);
 	cr_assert_not_null(
 		strstr(told, "'left' #2 (join) -> 'right' #3 (join) -> 'left' #2"), "%s", told);
+	soon_test_reports_expected = 1;
+}
+
+static int be_joined_by_all(void *unused)
+{
+	soon_task *self = soon_self();
+	SOON_GROUP(g);
+
+	(void)unused;
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(soon_spawn(&g, join_other, &self), 0);
+	return (int)soon_group_close(&g, 0);
+}
+
+/* The dump looks for circles, too, while the first search goes on. */
+SOON_TEST_PLAIN(deadlock, report_may_be_answered_by_a_dump)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	const char *first, *second;
+
+	soon_on_report(keep_and_dump, &fd);
+	cr_assert_eq(FAKE_RUN(NULL, be_joined_by_all, NULL), -EDEADLK);
+	cr_assert_eq(fd, -1);
+	first = strstr(told, "each waits for the next");
+	cr_assert_not_null(first, "%s", told);
+	second = strstr(first + 1, "each waits for the next");
+	cr_assert_not_null(second, "%s", told);
+	cr_assert_null(strstr(second + 1, "each waits for the next"), "%s", told);
 	soon_test_reports_expected = 1;
 }
 
