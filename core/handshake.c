@@ -4,16 +4,21 @@
  *
  * A task that signals goes through up to three stages: somebody has to await for the first time,
  * the signal has to be taken, the taker has to come back. All who signal are in one queue and know
- * their stage, which the awaiting task moves on: it is the only one that ends their waits.
+ * their stage, which the awaiting task moves on: it is the only one that ends their waits. So it is
+ * the one they are shown to wait for, until it has ended.
  */
 #include <soon/handshake.h>
 
 #include "waitq.h"
 
+#include <stdatomic.h>
+
 struct __attribute__((may_alias)) soon__handshake {
 	struct soon__waitq signallers;
 	struct soon__wait *awaiter; /* from its park until it runs again */
 	uint64_t awaited_in;        /* the run in which somebody awaited last */
+	const soon_task *taker;     /* who awaited last; of that run */
+	uint64_t taker_id;
 	bool is_set;
 };
 
@@ -51,11 +56,31 @@ static struct signal_wait *signal_of(struct soon__waiter *waiter)
 	return SOON_CONTAINER_OF(soon__queued_of(waiter), struct signal_wait, queued);
 }
 
+/* For the wait-for graph. */
+static const soon_task *taker_of_signal(const struct soon__wait *wait)
+{
+	/* The wait is what a soon__queued begins with. */
+	const struct soon__queued *queued = (const struct soon__queued *)(const void *)wait;
+	struct soon__waitq *queue = queued->waiter.queue;
+	const struct soon__handshake *handshake;
+
+	if (!queue)
+		return NULL;
+	handshake = SOON_CONTAINER_OF(queue, struct soon__handshake, signallers);
+	if (handshake->awaited_in != queue->run_id || handshake->taker->id != handshake->taker_id ||
+		handshake->taker->state == SOON__TASK_ENDED)
+		return NULL;
+	return handshake->taker;
+}
+
 /* The awaiting task is here: what it took last is dealt with, and who came too early signals. */
 static void arrive(struct soon__handshake *handshake)
 {
 	struct soon__waiter *next;
 
+	handshake->taker = soon__core->sched.current;
+	handshake->taker_id = handshake->taker->id;
+	atomic_signal_fence(memory_order_release); /* a dump may look for the taker at any time */
 	handshake->awaited_in = soon__core->run_id;
 	for (struct soon__waiter *waiter = handshake->signallers.head; waiter; waiter = next) {
 		struct signal_wait *signal = signal_of(waiter);
@@ -138,7 +163,9 @@ int soon_handshake_signal(soon_handshake *storage)
 {
 	struct soon__handshake *handshake = handshake_of(storage);
 	struct signal_wait self = {
-		.queued.wait = { .abort = soon__queued_abort, .what = "handshake signal" },
+		.queued.wait = { .abort = soon__queued_abort,
+			.what = "handshake signal",
+			.holder = taker_of_signal },
 		.stage = STAGE_EARLY,
 	};
 	int rc = soon__checkpoint("handshake_signal");

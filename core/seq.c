@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * seq.c: numbered sections in order. Which numbers were used need not be remembered: all below the
- * one that is due were, and the others wait in the queue.
+ * one that is due were, and the others wait in the queue. Who is in the section that runs is known
+ * for the wait-for graph only: anybody may leave it.
  */
 #include <soon/handshake.h>
 
 #include "waitq.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 
 struct __attribute__((may_alias)) soon__seq {
 	uint64_t due; /* the section that runs, or runs next */
 	struct soon__waitq queue;
-	bool is_running; /* somebody is in the section that is due */
+	const soon_task *inside; /* who entered the section that is due; valid while is_running */
+	uint64_t inside_id;
+	bool is_running; /* somebody is in that section */
 	bool is_broken;
 };
 
@@ -55,6 +59,31 @@ static void break_off(struct soon__seq *seq)
 		soon__queued_wake(waiter, -EPIPE);
 }
 
+/* For the wait-for graph. */
+static const soon_task *seq_holder(const struct soon__wait *wait)
+{
+	/* The wait is what a soon__queued begins with. */
+	const struct soon__queued *queued = (const struct soon__queued *)(const void *)wait;
+	struct soon__waitq *queue = queued->waiter.queue;
+	const struct soon__seq *seq;
+
+	if (!queue)
+		return NULL;
+	seq = SOON_CONTAINER_OF(queue, struct soon__seq, queue);
+	if (!seq->is_running || seq->inside->id != seq->inside_id ||
+		seq->inside->state == SOON__TASK_ENDED)
+		return NULL;
+	return seq->inside;
+}
+
+static void let_in(struct soon__seq *seq, const soon_task *task)
+{
+	seq->inside = task;
+	seq->inside_id = task->id;
+	atomic_signal_fence(memory_order_release); /* a dump may look for who is inside */
+	seq->is_running = true;
+}
+
 static enum soon__abort seq_abort(struct soon__wait *wait)
 {
 	struct soon__waiter *waiter = &SOON_CONTAINER_OF(wait, struct soon__queued, wait)->waiter;
@@ -77,7 +106,7 @@ int soon_seq_enter(soon_seq *storage, uint64_t number)
 {
 	struct soon__seq *seq = seq_of(storage);
 	struct seq_wait self = {
-		.queued.wait = { .abort = seq_abort, .what = "sequence" },
+		.queued.wait = { .abort = seq_abort, .what = "sequence", .holder = seq_holder },
 		.number = number,
 	};
 	int cancelled = soon__waitq_checkpoint("seq_enter");
@@ -98,7 +127,7 @@ int soon_seq_enter(soon_seq *storage, uint64_t number)
 		return used_already(number);
 	if (number == seq->due) {
 		soon__waitq_claim(&seq->queue);
-		seq->is_running = true;
+		let_in(seq, soon__core->sched.current);
 		return 0;
 	}
 	return (int)soon__queued_park(&seq->queue, &self.queued);
@@ -120,8 +149,9 @@ int soon_seq_leave(soon_seq *storage)
 	}
 	seq->due++;
 	waiter = find(seq, seq->due);
-	seq->is_running = waiter != NULL;
+	seq->is_running = false;
 	if (waiter) {
+		let_in(seq, waiter->wait->task);
 		soon__waitq_remove(waiter);
 		soon__queued_wake(waiter, 0);
 	}

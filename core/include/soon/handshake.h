@@ -32,12 +32,12 @@ extern "C" {
 
 /* A handshake. All of it is private; all zero is one without a signal. */
 typedef struct soon_handshake {
-	uint64_t soon__opaque[7];
+	uint64_t soon__opaque[9];
 } soon_handshake;
 
 /* A sequence. All of it is private; all zero is one that starts with section 0. */
 typedef struct soon_seq {
-	uint64_t soon__opaque[6];
+	uint64_t soon__opaque[8];
 } soon_seq;
 
 #define SOON_HANDSHAKE_INIT SOON__STORAGE(0)

@@ -2,6 +2,7 @@
 /* Waits that nothing can end, and joins that somebody keeps waiting. */
 #include <soon/dump.h>
 #include <soon/group.h>
+#include <soon/handshake.h>
 #include <soon/report.h>
 
 #include "core/spi/park.h"
@@ -93,6 +94,86 @@ SOON_TEST_PLAIN(deadlock, report_may_be_answered_by_a_dump)
 	second = strstr(first + 1, "each waits for the next");
 	cr_assert_not_null(second, "%s", told);
 	cr_assert_null(strstr(second + 1, "each waits for the next"), "%s", told);
+	soon_test_reports_expected = 1;
+}
+
+/* Two tasks by name, the first of which comes to its waits first. */
+static int two_of_them(int (*first)(void *unused), int (*second)(void *unused))
+{
+	int (*const fns[])(void *unused) = { first, second };
+	SOON_GROUP(g);
+
+	for (int i = 0; i < 2; i++) {
+		soon_task_opts opts = { .name = i ? "second" : "first", .ret_task = &pair[i] };
+
+		cr_assert_eq(soon_spawn_with(&g, &opts, fns[i], NULL), 0);
+	}
+	return (int)soon_group_close(&g, 0);
+}
+
+static soon_seq seq = SOON_SEQ_INIT;
+
+static int enter_and_join(void *unused)
+{
+	int rc = soon_seq_enter(&seq, 0);
+
+	(void)unused;
+	cr_assert_eq(rc, 0);
+	rc = soon_join(pair[1], NULL);
+	cr_assert_eq(soon_seq_leave(&seq), 0);
+	return rc;
+}
+
+static int enter_next(void *unused)
+{
+	(void)unused;
+	return soon_seq_enter(&seq, 1);
+}
+
+static int section_that_joins_the_next(void *unused)
+{
+	(void)unused;
+	return two_of_them(enter_and_join, enter_next);
+}
+
+SOON_TEST_PLAIN(deadlock, section_that_joins_the_next_is_a_cycle)
+{
+	soon_on_report(keep, NULL);
+	cr_assert_eq(FAKE_RUN(NULL, section_that_joins_the_next, NULL), -EDEADLK);
+	cr_assert_not_null(
+		strstr(told, "'first' #2 (join) -> 'second' #3 (sequence) -> 'first' #2"), "%s",
+		told);
+	soon_test_reports_expected = 1;
+}
+
+static soon_handshake handshake = SOON_HANDSHAKE_INIT;
+
+static int take_and_join(void *unused)
+{
+	(void)unused;
+	cr_assert_eq(soon_handshake_await(&handshake), 0);
+	return soon_join(pair[1], NULL);
+}
+
+static int signal_and_wait(void *unused)
+{
+	(void)unused;
+	return soon_handshake_signal(&handshake);
+}
+
+static int taker_that_joins_the_signaller(void *unused)
+{
+	(void)unused;
+	return two_of_them(take_and_join, signal_and_wait);
+}
+
+SOON_TEST_PLAIN(deadlock, taker_that_joins_the_signaller_is_a_cycle)
+{
+	soon_on_report(keep, NULL);
+	cr_assert_eq(FAKE_RUN(NULL, taker_that_joins_the_signaller, NULL), -EDEADLK);
+	cr_assert_not_null(
+		strstr(told, "'first' #2 (join) -> 'second' #3 (handshake signal) -> 'first' #2"),
+		"%s", told);
 	soon_test_reports_expected = 1;
 }
 
