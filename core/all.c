@@ -23,8 +23,8 @@ static int make_call(const struct call *call)
 	return rc;
 }
 
-static ssize_t run_all(
-	const soon_work *work, size_t count, const soon_all_opts *opts, struct call *calls)
+static ssize_t run_all(const soon_work *work, size_t count, const soon_all_opts *opts,
+	struct call *calls) SOON_SUSPENDS
 {
 	ssize_t rc = 0;
 

@@ -367,7 +367,7 @@ static SOON_COLD void report_lost(const struct soon__group *group, int rc)
 		(uintmax_t)group->failure_count);
 }
 
-static SOON_COLD void close_left(soon_group *group)
+static SOON_COLD void close_left(soon_group *group) SOON_SUSPENDS
 {
 	struct soon__group *g = soon__group_of(group);
 	ssize_t rc;

@@ -146,7 +146,7 @@ struct soon__group *soon__start_target(struct soon__group *nursery);
 /* supervise.c */
 
 /* A task of a supervised group returned `rc`: runs it again as long as it should; its last rc. */
-int soon__supervise(soon_task *task, int rc);
+int soon__supervise(soon_task *task, int rc) SOON_SUSPENDS;
 void soon__supervise_opts(struct soon__group *group, const soon_group_opts *opts);
 
 /* defer.c */

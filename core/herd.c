@@ -181,7 +181,7 @@ static int result_of(const struct flight *flight, int rc)
 }
 
 /* The task: runs the work, then lets everyone go on. */
-static int flight_run(struct flight *flight)
+static int flight_run(struct flight *flight) SOON_SUSPENDS
 {
 	struct soon__waiter *caller;
 	const char *message;
@@ -208,7 +208,7 @@ static int flight_run(struct flight *flight)
 	return 0;
 }
 
-static int flight_start(struct flight *flight, const soon_site *site)
+static int flight_start(struct flight *flight, const soon_site *site) SOON_ON_CORE
 {
 	return soon__background((soon__fn)flight_run, (uint64_t)(uintptr_t)flight, site);
 }

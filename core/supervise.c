@@ -142,6 +142,7 @@ static void give_up(soon_task *task, int rc, int why)
 
 /* Waits before the next run. A drain ends the wait: who is pausing has no work in progress. */
 static int pause_for(soon_task *task, const struct history *history, int rc, soon_ns pause)
+	SOON_SUSPENDS
 {
 	int wait_rc = 0;
 
@@ -168,7 +169,7 @@ static bool is_occasion(const struct soon__group_extras *extras, int rc)
  * After a run that gave `rc`: true when there is to be another one. Otherwise what has to be
  * recorded is recorded, or left to the end of the task.
  */
-static bool goes_on(soon_task *task, struct history *history, int *rc)
+static bool goes_on(soon_task *task, struct history *history, int *rc) SOON_SUSPENDS
 {
 	const struct soon__group_extras *extras = &task->group->extras;
 	bool is_cancelled = soon__task_base(task)->state != 0;

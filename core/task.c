@@ -213,6 +213,7 @@ SOON_COLD int soon__not_in_task(const char *what)
  */
 static void note_ignored(soon_task *task)
 {
+	SOON_ASSERT_CORE();
 	if (task->ignored_count == 0 || task->ignored != task->scope) {
 		task->ignored = task->scope;
 		task->ignored_count = 0;

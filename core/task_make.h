@@ -20,7 +20,7 @@ enum {
 };
 
 /* The first function on a task's stack; returns the context to continue with. */
-void *soon__task_main(void *arg);
+void *soon__task_main(void *arg) SOON_SUSPENDS;
 
 /*
  * Field by field: clearing the whole record first costs more than all the rest of a spawn. What is

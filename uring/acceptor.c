@@ -239,7 +239,7 @@ void soon__acceptors_close(struct soon__io *io, int fd)
 	}
 }
 
-static int pause_before_retry(struct acceptor *self)
+static int pause_before_retry(struct acceptor *self) SOON_SUSPENDS
 {
 	int rc;
 
@@ -256,7 +256,7 @@ static int pause_before_retry(struct acceptor *self)
 }
 
 /* Waits until there may be something new. */
-static int wait_for_event(struct acceptor *self)
+static int wait_for_event(struct acceptor *self) SOON_SUSPENDS
 {
 	if (self->op.state == SOON__OP_IDLE && self->is_short)
 		return pause_before_retry(self);

@@ -341,7 +341,7 @@ static int turn(struct soon__ring *ring, soon_ns timeout)
 
 /* ---- the poller -------------------------------------------------------------------------- */
 
-static int ring_poll(struct soon__poller *poller, soon_ns until)
+static int ring_poll(struct soon__poller *poller, soon_ns until) SOON_ON_CORE
 {
 	struct soon__ring *ring = ring_of(poller);
 	soon_ns timeout = until;

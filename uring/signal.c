@@ -51,7 +51,7 @@ void soon__signals_restore(struct soon__io *io)
 	io->signals = NULL;
 }
 
-static int take_one(int fd)
+static int take_one(int fd) SOON_SUSPENDS
 {
 	struct signalfd_siginfo info;
 	int rc;
@@ -69,7 +69,7 @@ static int take_one(int fd)
 	return rc;
 }
 
-static int wait_for(struct soon__io *io, const sigset_t *set)
+static int wait_for(struct soon__io *io, const sigset_t *set) SOON_SUSPENDS
 {
 	int fd;
 	int rc;

@@ -147,7 +147,7 @@ SOON_API void soon_gate_fini(soon_gate *gate);
 #define SOON_GATE_OWN(gate)                                                                        \
 	soon_gate *SOON__UNIQUE(soon__own) __attribute__((cleanup(soon__gate_left), unused)) =     \
 		(gate)
-SOON_API void soon__gate_left(soon_gate **gate);
+SOON_API void soon__gate_left(soon_gate **gate) SOON_ON_CORE;
 
 #ifdef __cplusplus
 }

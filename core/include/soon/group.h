@@ -61,7 +61,7 @@ typedef struct soon_group_opts {
 SOON_API void soon__group_open(
 	soon_group *group, const soon_group_opts *opts, const soon_site *site) SOON_ON_CORE;
 SOON_API void soon__group_open_plain(soon_group *group, const soon_site *site) SOON_ON_CORE;
-SOON_API void soon__group_left(soon_group *group);
+SOON_API void soon__group_left(soon_group *group) SOON_SUSPENDS;
 SOON_API SOON_NODISCARD int soon__spawn(soon_group *group, const soon_task_opts *opts, soon__fn fn,
 	uint64_t arg, const soon_site *site) SOON_ON_CORE;
 SOON_API SOON_NODISCARD int soon__spawn_copy(soon_group *group, const soon_task_opts *opts,

@@ -89,7 +89,7 @@ SOON_API bool soon_mutex_is_held(const soon_mutex *mutex);
 #define SOON_MUTEX_OWN(mutex)                                                                      \
 	soon_mutex *SOON__UNIQUE(soon__own) __attribute__((cleanup(soon__mutex_left), unused)) =   \
 		(mutex)
-SOON_API void soon__mutex_left(soon_mutex **mutex);
+SOON_API void soon__mutex_left(soon_mutex **mutex) SOON_ON_CORE;
 
 /*
  * Makes a condition that nobody waits for, whatever it was: no task may wait for it.

@@ -83,7 +83,7 @@ SOON_API bool soon_rwlock_is_writing(const soon_rwlock *lock);
 #define SOON_RWLOCK_OWN(lock)                                                                      \
 	soon_rwlock *SOON__UNIQUE(soon__own) __attribute__((cleanup(soon__rwlock_left), unused)) = \
 		(lock)
-SOON_API void soon__rwlock_left(soon_rwlock **lock);
+SOON_API void soon__rwlock_left(soon_rwlock **lock) SOON_ON_CORE;
 
 #ifdef __cplusplus
 }

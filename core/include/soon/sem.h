@@ -142,7 +142,7 @@ SOON_API uint32_t soon_limiter_waiting(const soon_limiter *limiter);
 
 /* Declares a loan whose token, if it has one, is given back on every way out of the block. */
 #define SOON_LOAN(name) soon_loan name __attribute__((cleanup(soon__loan_left))) = SOON_LOAN_INIT
-SOON_API void soon__loan_left(soon_loan *loan);
+SOON_API void soon__loan_left(soon_loan *loan) SOON_ON_CORE;
 
 #ifdef __cplusplus
 }
