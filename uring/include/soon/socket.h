@@ -10,9 +10,9 @@
  *   soon_sender     starts a send and lets the caller go on; at most one is in flight.
  *
  * All three live in the caller's memory, which must stay where it is between init and fini, use a
- * descriptor that stays the caller's, and belong to the core that called init: calls on another give
- * -EPERM, after a report, and ending them there aborts. fini waits until the kernel is through with
- * them, whatever happens; close the descriptor after it.
+ * descriptor that stays the caller's, and belong to the core that called init: calls elsewhere
+ * give -EPERM, after a report, and ending them there aborts. fini waits until the kernel is through
+ * with them, whatever happens; close the descriptor after it.
  *
  *	soon_receiver_init(&r, fd);
  *	while ((n = soon_receiver_next(&r, &chunk)) > 0) {
