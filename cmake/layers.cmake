@@ -44,8 +44,8 @@ function(soon_layer name)
 	endforeach()
 	target_link_libraries(${target} PRIVATE Threads::Threads ${arg_LINK})
 	target_compile_definitions(${target} PRIVATE _GNU_SOURCE ${arg_DEFINE})
-	# Who may call what, checked by clang. The layers above are not annotated throughout.
-	if(CMAKE_C_COMPILER_ID MATCHES "Clang" AND NOT name STREQUAL "net")
+	# Who may call what, checked by clang.
+	if(CMAKE_C_COMPILER_ID MATCHES "Clang")
 		target_compile_definitions(${target} PRIVATE SOON_CHECK_AFFINITY)
 	endif()
 	if(SOON_VALGRIND)

@@ -149,6 +149,7 @@ static int listen_once(int fd, const soon_addr *addr, const soon_listen_opts *op
  * listen gets it: a port is found taken at either step, and a socket can be bound only once.
  */
 static int bind_with_patience(int fd, const soon_addr *addr, const soon_listen_opts *opts)
+	SOON_SUSPENDS
 {
 	bool is_bound = false;
 
@@ -167,7 +168,7 @@ static int bind_with_patience(int fd, const soon_addr *addr, const soon_listen_o
 	}
 }
 
-static int listen_on(soon_listener *l, const soon_addr *addr)
+static int listen_on(soon_listener *l, const soon_addr *addr) SOON_SUSPENDS
 {
 	sa_family_t family = addr->storage.ss_family;
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -12,6 +12,7 @@
 #include "stream.h"
 
 static int dial_one(const soon_addr *addr, const soon_stream_opts *opts, soon_stream *stream)
+	SOON_SUSPENDS
 {
 	int fd = socket(addr->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int rc;
@@ -28,8 +29,8 @@ static int dial_one(const soon_addr *addr, const soon_stream_opts *opts, soon_st
 	return 0;
 }
 
-static int dial_all(
-	const struct soon__resolved *resolved, const soon_stream_opts *opts, soon_stream *stream)
+static int dial_all(const struct soon__resolved *resolved, const soon_stream_opts *opts,
+	soon_stream *stream) SOON_SUSPENDS
 {
 	char text[SOON_ADDR_TEXT_BYTES];
 	int rc = -ENOENT;

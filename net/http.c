@@ -159,7 +159,7 @@ const char *soon__http_service_date(struct soon__http_service *service)
 	return service->date_line;
 }
 
-static int handle(soon_stream *stream, void *arg)
+static int handle(soon_stream *stream, void *arg) SOON_SUSPENDS
 {
 	return soon__http_conn_run(arg, stream);
 }

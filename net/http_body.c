@@ -90,7 +90,7 @@ static soon_ns wait_allowed(const struct soon__http_body *body, const soon_http_
 }
 
 /* Waits until there is a byte, within what the minimum rate leaves. */
-static int wait_byte(struct soon__http_exchange *x, soon_slice *ret_slice)
+static int wait_byte(struct soon__http_exchange *x, soon_slice *ret_slice) SOON_SUSPENDS
 {
 	const soon_http_timeouts *timeouts = &x->service->timeouts;
 	struct soon__http_body *body = &x->req.body;
@@ -117,7 +117,7 @@ static int wait_byte(struct soon__http_exchange *x, soon_slice *ret_slice)
 }
 
 /* Takes what is there of a chunked body, at least a byte; 0 at its end. */
-static ssize_t read_chunked(struct soon__http_exchange *x, char *buf, size_t bytes)
+static ssize_t read_chunked(struct soon__http_exchange *x, char *buf, size_t bytes) SOON_SUSPENDS
 {
 	struct soon__http_body *body = &x->req.body;
 	soon_slice there, piece = { NULL, 0 };
@@ -145,7 +145,7 @@ static ssize_t read_chunked(struct soon__http_exchange *x, char *buf, size_t byt
 }
 
 /* Takes what is there of a body of known length, at least a byte. */
-static ssize_t read_length(struct soon__http_exchange *x, char *buf, size_t bytes)
+static ssize_t read_length(struct soon__http_exchange *x, char *buf, size_t bytes) SOON_SUSPENDS
 {
 	struct soon__http_body *body = &x->req.body;
 	soon_slice there;
@@ -171,7 +171,7 @@ static ssize_t read_length(struct soon__http_exchange *x, char *buf, size_t byte
 	return (ssize_t)bytes;
 }
 
-static ssize_t read_some(struct soon__http_exchange *x, void *buf, size_t bytes)
+static ssize_t read_some(struct soon__http_exchange *x, void *buf, size_t bytes) SOON_SUSPENDS
 {
 	const struct soon__http_body *body = &x->req.body;
 

@@ -28,7 +28,7 @@ enum next {
 	NEXT_LINGER, /* close, but read what the client is still sending first */
 };
 
-static ssize_t peek_idle(soon_stream *stream)
+static ssize_t peek_idle(soon_stream *stream) SOON_SUSPENDS
 {
 	soon_slice there;
 	ssize_t n = 0;
@@ -46,6 +46,7 @@ static ssize_t peek_idle(soon_stream *stream)
  * its next request under way, which a close would lose: it is listened to a little longer.
  */
 static ssize_t wait_request(const struct soon__http_service *service, soon_stream *stream)
+	SOON_SUSPENDS
 {
 	soon_ns start = soon_now();
 	ssize_t n = soon_within(service->timeouts.idle, peek_idle(stream));
@@ -77,7 +78,7 @@ static ssize_t try_head(struct soon__http_exchange *x, soon_slice there)
  * Waits for the rest of a head. -EAGAIN: it was only an empty line, and there is no head yet. At
  * the end of the stream the head is malformed.
  */
-static ssize_t read_rest(struct soon__http_exchange *x, soon_slice there)
+static ssize_t read_rest(struct soon__http_exchange *x, soon_slice there) SOON_SUSPENDS
 {
 	ssize_t n = 0;
 
@@ -103,7 +104,7 @@ static ssize_t read_rest(struct soon__http_exchange *x, soon_slice there)
  * (RFC 9112, 2.2). Returns 1. Errors: -EAGAIN there is no request after all. A refused head leaves
  * the status of the answer.
  */
-static ssize_t read_head(struct soon__http_exchange *x)
+static ssize_t read_head(struct soon__http_exchange *x) SOON_SUSPENDS
 {
 	struct soon__http_head *head = &x->req.head;
 	soon_slice there;
@@ -162,7 +163,7 @@ static int make_path(soon_http_request *req, char *room)
 /*
  * Finds a lasting place for head, path and body. Errors: -ENOMEM. -EBADMSG a path that is refused.
  */
-static int settle(struct soon__http_exchange *x)
+static int settle(struct soon__http_exchange *x) SOON_ON_CORE
 {
 	soon_http_request *req = &x->req;
 	const struct soon__http_head *head = &req->head;
@@ -193,14 +194,14 @@ static int settle(struct soon__http_exchange *x)
 }
 
 /* Answers without a handler. */
-static int refuse(struct soon__http_exchange *x, int status)
+static int refuse(struct soon__http_exchange *x, int status) SOON_SUSPENDS
 {
 	x->service->stats->refused++;
 	return soon__http_reply_status(x, status);
 }
 
 /* Answers OPTIONS, and what a path does not take, with the methods that it does. */
-static int answer_allow(struct soon__http_exchange *x, uint16_t node)
+static int answer_allow(struct soon__http_exchange *x, uint16_t node) SOON_SUSPENDS
 {
 	char allow[SOON__HTTP_ALLOW_BYTES];
 	size_t len = soon__http_router_allow(&x->service->router, node, allow);
@@ -213,7 +214,7 @@ static int answer_allow(struct soon__http_exchange *x, uint16_t node)
 	return refuse(x, 405);
 }
 
-static void report_failure(struct soon__http_exchange *x, int rc)
+static void report_failure(struct soon__http_exchange *x, int rc) SOON_ON_CORE
 {
 	struct soon__http_service *service = x->service;
 	const soon_http_route *route = x->req.match.route;
@@ -230,7 +231,7 @@ static void report_failure(struct soon__http_exchange *x, int rc)
 }
 
 /* Gives a response to the client of a handler that gave none, or only a part. */
-static int finish(struct soon__http_exchange *x, int rc)
+static int finish(struct soon__http_exchange *x, int rc) SOON_SUSPENDS
 {
 	soon_http_response *res = &x->res;
 	bool has_left = res->state == SOON__HTTP_BROKEN || x->req.body.error == -ECONNRESET;
@@ -255,7 +256,7 @@ static int finish(struct soon__http_exchange *x, int rc)
 	return soon__http_reply_status(x, status == 0 ? 500 : status);
 }
 
-static int dispatch(struct soon__http_exchange *x)
+static int dispatch(struct soon__http_exchange *x) SOON_SUSPENDS
 {
 	soon_http_request *req = &x->req;
 	const soon_http_route *route;
@@ -284,7 +285,7 @@ static void reset_on_close(soon_stream *stream)
 }
 
 /* Decides how it goes on behind a request that was answered as well as it can be. */
-static int conclude(struct soon__http_exchange *x)
+static int conclude(struct soon__http_exchange *x) SOON_SUSPENDS
 {
 	const soon_http_response *res = &x->res;
 	int rc;
@@ -307,7 +308,7 @@ static int conclude(struct soon__http_exchange *x)
 }
 
 /* Reads and answers one request. Returns what is next, or an error that ends the connection. */
-static int serve_request(struct soon__http_exchange *x)
+static int serve_request(struct soon__http_exchange *x) SOON_SUSPENDS
 {
 	ssize_t n = read_head(x);
 	int rc;
@@ -343,7 +344,7 @@ static int serve_request(struct soon__http_exchange *x)
  * Says that nothing more will be sent and reads on for a moment: a close with bytes unread would
  * reset the connection, and could take the last response away from the client.
  */
-static ssize_t linger(soon_stream *stream)
+static ssize_t linger(soon_stream *stream) SOON_SUSPENDS
 {
 	soon_slice there;
 	ssize_t n = soon_stream_shutdown(stream);

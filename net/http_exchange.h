@@ -117,7 +117,7 @@ static inline struct soon__http_exchange *soon__http_exchange_of_res(const soon_
 /* service: http.c */
 int soon__http_service_init(struct soon__http_service *service, const soon_http_server *server);
 void soon__http_service_fini(struct soon__http_service *service);
-const char *soon__http_service_date(struct soon__http_service *service);
+const char *soon__http_service_date(struct soon__http_service *service) SOON_ON_CORE;
 struct soon__http_exchange *soon__http_exchange_take(
 	struct soon__http_service *service, soon_stream *stream);
 void soon__http_exchange_give(struct soon__http_exchange *x);

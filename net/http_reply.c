@@ -149,7 +149,7 @@ static ssize_t note(soon_http_response *res, ssize_t rc)
 	return rc;
 }
 
-static int reserve(struct soon__http_exchange *x, size_t bytes, char **ret_room)
+static int reserve(struct soon__http_exchange *x, size_t bytes, char **ret_room) SOON_SUSPENDS
 {
 	soon_ns idle = x->service->timeouts.send_idle;
 
@@ -158,7 +158,7 @@ static int reserve(struct soon__http_exchange *x, size_t bytes, char **ret_room)
 }
 
 /* Writes all; the time limit starts anew whenever the client has taken something. */
-static int write_all(struct soon__http_exchange *x, const char *data, size_t len)
+static int write_all(struct soon__http_exchange *x, const char *data, size_t len) SOON_SUSPENDS
 {
 	soon_ns idle = x->service->timeouts.send_idle;
 	uint64_t start = soon_stream_written(x->stream), done = 0;
@@ -177,7 +177,7 @@ static int write_all(struct soon__http_exchange *x, const char *data, size_t len
 }
 
 /* Whether the connection is being drained: an idle wait would end at once. */
-static bool is_draining(void)
+static bool is_draining(void) SOON_ON_CORE
 {
 	bool ends = false;
 
@@ -188,7 +188,7 @@ static bool is_draining(void)
 }
 
 /* Chooses how the body is framed, and whether the connection ends behind it. */
-static void choose_framing(struct soon__http_exchange *x, int status, int64_t length)
+static void choose_framing(struct soon__http_exchange *x, int status, int64_t length) SOON_ON_CORE
 {
 	soon_http_response *res = &x->res;
 	bool has_none = status == 204 || status == 304;
@@ -213,6 +213,7 @@ static void choose_framing(struct soon__http_exchange *x, int status, int64_t le
 
 /* Writes the head; `out` has room for it. */
 static char *put_head(struct soon__http_exchange *x, char *out, int status, soon_slice type)
+	SOON_ON_CORE
 {
 	soon_http_response *res = &x->res;
 
@@ -250,8 +251,8 @@ static int check_answer(const soon_http_response *res, int status, soon_slice ty
 }
 
 /* Sends the head, and `body` with it when that fits into one piece; `length` is its length. */
-static int answer(
-	struct soon__http_exchange *x, int status, soon_slice type, soon_slice body, int64_t length)
+static int answer(struct soon__http_exchange *x, int status, soon_slice type, soon_slice body,
+	int64_t length) SOON_SUSPENDS
 {
 	soon_http_response *res = &x->res;
 	size_t bytes = HEAD_BYTES_MAX + type.len + res->fields_len;
@@ -312,7 +313,7 @@ int soon_http_respond_begin(
 }
 
 /* Sends one chunk: small ones in one piece with their framing. */
-static int write_chunk(struct soon__http_exchange *x, const char *data, size_t len)
+static int write_chunk(struct soon__http_exchange *x, const char *data, size_t len) SOON_SUSPENDS
 {
 	bool is_together = len + CHUNK_FRAME_BYTES <= TOGETHER_BYTES_MAX;
 	char *room, *out;

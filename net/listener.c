@@ -50,7 +50,7 @@ int soon_listen(const char *where, const soon_listen_opts *opts, soon_listener *
 	return 0;
 }
 
-static void socket_close(soon_listener *l)
+static void socket_close(soon_listener *l) SOON_SUSPENDS
 {
 	if (l->fd < 0)
 		return;
@@ -62,7 +62,7 @@ static void socket_close(soon_listener *l)
 }
 
 /* Takes one from the kernel's queue, where the acceptor does not look any more. */
-static int accept_late(soon_listener *l)
+static int accept_late(soon_listener *l) SOON_SUSPENDS
 {
 	int fd;
 

@@ -79,7 +79,7 @@ static void wildcard_add(struct soon__resolved *into, uint16_t port)
 	memcpy(&addr->storage, &in, sizeof in);
 }
 
-static int resolve_into(const char *where, struct soon__resolved *into)
+static int resolve_into(const char *where, struct soon__resolved *into) SOON_SUSPENDS
 {
 	struct soon__host_port from;
 	struct lookup lookup = { &from, into };

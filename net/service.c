@@ -51,6 +51,7 @@ static const char *service_name(const struct serving *sv)
 
 /* Tells of trouble, but not of each: a thousand peers can cause it every second. */
 static void trouble_report(struct serving *sv, int rc, const char *what, const char *detail)
+	SOON_ON_CORE
 {
 	soon_ns now = soon_now();
 
@@ -70,7 +71,7 @@ static bool is_peers_doing(int rc)
 	return rc == -ECONNRESET || rc == -EPIPE || rc == -ETIMEDOUT;
 }
 
-static void conn_ended(struct serving *sv, int rc)
+static void conn_ended(struct serving *sv, int rc) SOON_ON_CORE
 {
 	SOON_ASSERT(sv->stats->live > 0);
 	sv->stats->live--;
@@ -83,7 +84,7 @@ static void conn_ended(struct serving *sv, int rc)
 		soon_scope_cancel(sv->pause, "a connection ended");
 }
 
-static int conn_main(soon_stream *conn)
+static int conn_main(soon_stream *conn) SOON_SUSPENDS
 {
 	struct serving *sv = conn->owner;
 	soon_ns linger = sv->service->linger != 0 ? sv->service->linger : LINGER;
@@ -94,14 +95,14 @@ static int conn_main(soon_stream *conn)
 	return 0;
 }
 
-static void conn_refuse(struct serving *sv, soon_stream *conn, int rc)
+static void conn_refuse(struct serving *sv, soon_stream *conn, int rc) SOON_SUSPENDS
 {
 	sv->stats->refused++;
 	soon_stream_abort(conn);
 	trouble_report(sv, rc, "a connection was refused", NULL);
 }
 
-static void conn_start(struct serving *sv, soon_stream *conn)
+static void conn_start(struct serving *sv, soon_stream *conn) SOON_SUSPENDS
 {
 	soon_task_opts opts = {
 		.name = service_name(sv),
@@ -119,7 +120,7 @@ static void conn_start(struct serving *sv, soon_stream *conn)
 }
 
 /* Waits until a connection ends. */
-static int pause_wait(struct serving *sv)
+static int pause_wait(struct serving *sv) SOON_SUSPENDS
 {
 	int rc = -ECANCELED;
 
@@ -133,7 +134,7 @@ static int pause_wait(struct serving *sv)
 	return (int)soon_scope_close(&until_one_ends, rc);
 }
 
-static int starved_wait(struct serving *sv, int why)
+static int starved_wait(struct serving *sv, int why) SOON_SUSPENDS
 {
 	int rc = -ECANCELED;
 
@@ -146,7 +147,7 @@ static int starved_wait(struct serving *sv, int why)
 }
 
 /* Accepts until that fails. Returns: why; -ECANCELED may be a drain. */
-static int accept_loop(struct serving *sv)
+static int accept_loop(struct serving *sv) SOON_SUSPENDS
 {
 	for (;;) {
 		soon_stream *conn = NULL;
@@ -169,7 +170,7 @@ static int accept_loop(struct serving *sv)
 }
 
 /* Serves those who are connected already, and closes the door behind them. */
-static void accept_late(struct serving *sv)
+static void accept_late(struct serving *sv) SOON_SUSPENDS
 {
 	soon_stream *conn;
 

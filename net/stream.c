@@ -126,7 +126,7 @@ int soon__stream_conflict(const soon_stream *stream, const char *side)
 }
 
 /* Hands the kernel what it takes without waiting, after a cancel left no time to wait. */
-static void send_last(soon_stream *s)
+static void send_last(soon_stream *s) SOON_SUSPENDS
 {
 	struct soon__block *blocks[2] = { s->flight, s->gather };
 	struct iovec iov[2];
@@ -148,7 +148,7 @@ static void send_last(soon_stream *s)
 }
 
 /* Nothing here is a cancellation point, so that a cancelled task closes as surely as another. */
-static void stream_destroy(soon_stream *s, bool is_abort)
+static void stream_destroy(soon_stream *s, bool is_abort) SOON_SUSPENDS
 {
 	SOON_ASSERT(!s->is_reading);
 	SOON_ASSERT(!s->is_writing);
@@ -170,7 +170,7 @@ static void stream_destroy(soon_stream *s, bool is_abort)
 }
 
 /* A room that was reserved and not committed belongs to a task that gave up. */
-static void reserve_drop(soon_stream *s)
+static void reserve_drop(soon_stream *s) SOON_ON_CORE
 {
 	if (s->is_reserved)
 		soon_stream_commit(s, 0);

@@ -68,28 +68,28 @@ void soon__stream_set_up(int fd, const soon_stream_opts *SOON_NULLABLE opts);
 void soon__stream_kick(soon_stream *stream) SOON_ON_CORE;
 
 /* A send has ended. */
-void soon__stream_sent(soon_stream *stream, int rc);
+void soon__stream_sent(soon_stream *stream, int rc) SOON_ON_CORE;
 
 /* The same, called by the sender. */
-void soon__stream_sender_ended(soon_sender *sender, int rc);
+void soon__stream_sender_ended(soon_sender *sender, int rc) SOON_ON_CORE;
 
 /* The bottom of a stream: its transport where it has one, its socket everywhere else. */
 
-static inline ssize_t soon__stream_next(soon_stream *s, soon_slice *ret_chunk)
+static inline ssize_t soon__stream_next(soon_stream *s, soon_slice *ret_chunk) SOON_SUSPENDS
 {
 	if (SOON_UNLIKELY(s->transport != NULL))
 		return s->transport->ops->next(s->transport, ret_chunk);
 	return soon_receiver_next(&s->receiver, ret_chunk);
 }
 
-static inline ssize_t soon__stream_try_next(soon_stream *s, soon_slice *ret_chunk)
+static inline ssize_t soon__stream_try_next(soon_stream *s, soon_slice *ret_chunk) SOON_ON_CORE
 {
 	if (SOON_UNLIKELY(s->transport != NULL))
 		return s->transport->ops->try_next(s->transport, ret_chunk);
 	return soon_receiver_try_next(&s->receiver, ret_chunk);
 }
 
-static inline void soon__stream_give_back(soon_stream *s, soon_slice chunk)
+static inline void soon__stream_give_back(soon_stream *s, soon_slice chunk) SOON_ON_CORE
 {
 	if (SOON_LIKELY(s->transport == NULL))
 		soon_receiver_return(&s->receiver, chunk);
@@ -97,7 +97,7 @@ static inline void soon__stream_give_back(soon_stream *s, soon_slice chunk)
 		s->transport->ops->give_back(s->transport, chunk);
 }
 
-static inline int soon__stream_start(soon_stream *s, const void *data, size_t len)
+static inline int soon__stream_start(soon_stream *s, const void *data, size_t len) SOON_ON_CORE
 {
 	if (SOON_UNLIKELY(s->transport != NULL)) {
 		const struct iovec iov = { (void *)(uintptr_t)data, len };
@@ -107,34 +107,34 @@ static inline int soon__stream_start(soon_stream *s, const void *data, size_t le
 	return soon_sender_start(&s->sender, data, len);
 }
 
-static inline int soon__stream_startv(soon_stream *s, struct iovec *iov, int count)
+static inline int soon__stream_startv(soon_stream *s, struct iovec *iov, int count) SOON_ON_CORE
 {
 	if (SOON_UNLIKELY(s->transport != NULL))
 		return s->transport->ops->startv(s->transport, iov, count);
 	return soon_sender_startv(&s->sender, iov, count);
 }
 
-static inline bool soon__stream_is_sending(const soon_stream *s)
+static inline bool soon__stream_is_sending(const soon_stream *s) SOON_ON_CORE
 {
 	if (SOON_UNLIKELY(s->transport != NULL))
 		return s->transport->ops->is_busy(s->transport);
 	return soon_sender_is_busy(&s->sender);
 }
 
-static inline void soon__stream_hurry(soon_stream *s)
+static inline void soon__stream_hurry(soon_stream *s) SOON_ON_CORE
 {
 	if (SOON_LIKELY(s->transport == NULL))
 		soon_sender_hurry(&s->sender);
 }
 
-static inline int soon__stream_wait_sent(soon_stream *s)
+static inline int soon__stream_wait_sent(soon_stream *s) SOON_SUSPENDS
 {
 	if (SOON_UNLIKELY(s->transport != NULL))
 		return s->transport->ops->wait(s->transport);
 	return soon_sender_wait(&s->sender);
 }
 
-static inline size_t soon__stream_stop(soon_stream *s)
+static inline size_t soon__stream_stop(soon_stream *s) SOON_SUSPENDS
 {
 	if (SOON_UNLIKELY(s->transport != NULL))
 		return s->transport->ops->stop(s->transport);

@@ -14,7 +14,7 @@
 
 #define DELIM_BYTES_MAX 8
 
-static int reader_enter(soon_stream *s)
+static int reader_enter(soon_stream *s) SOON_SUSPENDS
 {
 	int rc;
 
@@ -42,7 +42,7 @@ static void chunk_set(soon_stream *s, soon_slice chunk)
 }
 
 /* Marks bytes of the chunk as taken and returns it when that was the last. */
-static void chunk_take(soon_stream *s, size_t bytes)
+static void chunk_take(soon_stream *s, size_t bytes) SOON_ON_CORE
 {
 	SOON_ASSERT(bytes <= chunk_len(s));
 	s->chunk_taken += bytes;
@@ -54,7 +54,7 @@ static void chunk_take(soon_stream *s, size_t bytes)
 }
 
 /* Moves what is left of the chunk behind the bytes in s->in. */
-static int chunk_keep(soon_stream *s)
+static int chunk_keep(soon_stream *s) SOON_ON_CORE
 {
 	size_t bytes = chunk_len(s);
 	int rc;
@@ -70,7 +70,7 @@ static int chunk_keep(soon_stream *s)
 	return 0;
 }
 
-static void reader_leave(soon_stream *s)
+static void reader_leave(soon_stream *s) SOON_ON_CORE
 {
 	/* Without memory the chunk stays lent until the next call. */
 	(void)chunk_keep(s);
@@ -78,7 +78,7 @@ static void reader_leave(soon_stream *s)
 }
 
 /* Gets the next chunk. Returns its length, 0 at the end of the stream. */
-static ssize_t chunk_next(soon_stream *s, bool may_wait)
+static ssize_t chunk_next(soon_stream *s, bool may_wait) SOON_SUSPENDS
 {
 	soon_slice chunk;
 	ssize_t n = soon__stream_try_next(s, &chunk);
@@ -108,7 +108,7 @@ static void in_take(soon_stream *s, size_t bytes)
 }
 
 /* Copies what is there, at most `bytes`. */
-static size_t copy_out(soon_stream *s, char *buf, size_t bytes)
+static size_t copy_out(soon_stream *s, char *buf, size_t bytes) SOON_ON_CORE
 {
 	size_t kept = soon__block_len(s->in);
 	size_t fresh;
@@ -130,7 +130,7 @@ static size_t copy_out(soon_stream *s, char *buf, size_t bytes)
 	return kept + fresh;
 }
 
-static ssize_t read_some(soon_stream *s, char *buf, size_t bytes)
+static ssize_t read_some(soon_stream *s, char *buf, size_t bytes) SOON_SUSPENDS
 {
 	if (bytes == 0)
 		return 0;
@@ -179,7 +179,7 @@ ssize_t soon_stream_read_exact(soon_stream *stream, void *buf, size_t bytes, siz
  * Collects in s->in, in one piece, until more than `above` bytes are there.
  * Returns: 1 when they are, 0 when the stream ended first.
  */
-static int in_fill(soon_stream *s, size_t above)
+static int in_fill(soon_stream *s, size_t above) SOON_SUSPENDS
 {
 	for (;;) {
 		ssize_t n = chunk_keep(s);
@@ -202,7 +202,7 @@ static const char *delim_find(const char *at, size_t bytes, const char *delim, s
 }
 
 static ssize_t read_until(
-	soon_stream *s, const char *delim, size_t delim_len, char *buf, size_t limit)
+	soon_stream *s, const char *delim, size_t delim_len, char *buf, size_t limit) SOON_SUSPENDS
 {
 	size_t have = 0;
 	size_t searched = 0; /* no delimiter starts before this */
@@ -253,7 +253,7 @@ ssize_t soon_stream_read_until(soon_stream *stream, const char *delim, char *buf
 }
 
 /* Shows what is there without waiting, which is allowed to be nothing. */
-static ssize_t peek_now(soon_stream *s)
+static ssize_t peek_now(soon_stream *s) SOON_SUSPENDS
 {
 	ssize_t n = chunk_keep(s);
 

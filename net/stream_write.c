@@ -77,7 +77,7 @@ void soon__stream_sender_ended(soon_sender *sender, int rc)
 	soon__stream_sent(SOON_CONTAINER_OF(sender, soon_stream, sender), rc);
 }
 
-static int writer_enter(soon_stream *s)
+static int writer_enter(soon_stream *s) SOON_SUSPENDS
 {
 	int rc;
 
@@ -101,7 +101,7 @@ static void writer_leave(soon_stream *s)
 }
 
 /* Waits until `bytes` more may be gathered. */
-static int room_wait(soon_stream *s, size_t bytes)
+static int room_wait(soon_stream *s, size_t bytes) SOON_SUSPENDS
 {
 	SOON_ASSERT(bytes <= s->out_bytes_max);
 	while (s->out_error == 0 && soon__stream_pending(s) > s->out_bytes_max - bytes) {
@@ -116,7 +116,7 @@ static int room_wait(soon_stream *s, size_t bytes)
 }
 
 /* Waits until no send is in flight; more may have been gathered. */
-static int idle_wait(soon_stream *s)
+static int idle_wait(soon_stream *s) SOON_SUSPENDS
 {
 	while (s->out_error == 0 && soon__stream_is_sending(s)) {
 		int rc = soon__stream_wait_sent(s);
@@ -128,7 +128,7 @@ static int idle_wait(soon_stream *s)
 }
 
 /* Counts what was put behind `gather`, and lets it leave when that should not wait. */
-static void gathered(soon_stream *s, size_t bytes)
+static void gathered(soon_stream *s, size_t bytes) SOON_ON_CORE
 {
 	s->written += bytes;
 	if (s->is_due || s->is_reader_parked || soon__block_len(s->gather) >= s->out_bytes_max / 2)
@@ -136,6 +136,7 @@ static void gathered(soon_stream *s, size_t bytes)
 }
 
 static ssize_t write_copied(soon_stream *s, const struct iovec *iov, int count, size_t bytes)
+	SOON_SUSPENDS
 {
 	int rc = room_wait(s, bytes);
 
@@ -158,7 +159,7 @@ static ssize_t write_copied(soon_stream *s, const struct iovec *iov, int count, 
  * Cuts a direct write short. What was gathered in front of it and did not leave is gathered again.
  * Returns how many of its own `bytes` were taken.
  */
-static size_t direct_cut(soon_stream *s, size_t bytes)
+static size_t direct_cut(soon_stream *s, size_t bytes) SOON_SUSPENDS
 {
 	size_t left = soon__stream_stop(s);
 
@@ -177,6 +178,7 @@ static size_t direct_cut(soon_stream *s, size_t bytes)
 
 /* The kernel reads from the caller's memory, so this returns when that is over, never before. */
 static ssize_t write_direct(soon_stream *s, const struct iovec *iov, int count, size_t bytes)
+	SOON_SUSPENDS
 {
 	struct iovec pieces[SOON_STREAM_SLICES_MAX + 1];
 	size_t taken = bytes;
@@ -211,6 +213,7 @@ static ssize_t write_direct(soon_stream *s, const struct iovec *iov, int count, 
 }
 
 static ssize_t write_all(soon_stream *s, const struct iovec *iov, int count, size_t bytes)
+	SOON_SUSPENDS
 {
 	ssize_t n = writer_enter(s);
 

@@ -81,7 +81,7 @@ SOON_API void soon_listener_close(soon_listener *SOON_NULLABLE listener) SOON_SU
 #define SOON_LISTENER_OWN(listener)                                                                \
 	soon_listener *soon__own_##listener                                                        \
 		__attribute__((cleanup(soon__listener_left), unused)) = (listener)
-SOON_API void soon__listener_left(soon_listener **listener);
+SOON_API void soon__listener_left(soon_listener **listener) SOON_SUSPENDS;
 
 #ifdef __cplusplus
 }

@@ -181,7 +181,7 @@ SOON_API void soon_stream_abort(soon_stream *SOON_NULLABLE stream) SOON_SUSPENDS
 #define SOON_STREAM_OWN(stream)                                                                    \
 	soon_stream *soon__own_##stream __attribute__((cleanup(soon__stream_left), unused)) =      \
 		(stream)
-SOON_API void soon__stream_left(soon_stream **stream);
+SOON_API void soon__stream_left(soon_stream **stream) SOON_SUSPENDS;
 
 /*
  * Returns the socket, for options and names; -1 when the stream has none.
