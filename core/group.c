@@ -423,8 +423,11 @@ void soon_group_drain(soon_group *group, soon_ns grace)
 size_t soon_group_failures(const soon_group *group, soon_failure *ret, size_t max)
 {
 	const struct soon__group *g = (const struct soon__group *)group;
-	size_t kept = g->failures ? g->failures->kept_count : 0;
+	size_t kept;
 
+	if (!soon__scope_is_here(&g->scope, "soon_group_failures"))
+		return 0;
+	kept = g->failures ? g->failures->kept_count : 0;
 	if (max > SOON_FAILURES_KEPT)
 		max = SOON_FAILURES_KEPT;
 	for (size_t i = 0; i < max && i < g->failure_count; i++) {
