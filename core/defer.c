@@ -40,18 +40,19 @@ void soon__group_run_defers(struct soon__group *group)
 	struct soon__group_extras *extras = &group->extras;
 	struct soon__defer *defer;
 
-	/* One at a time: what is called may still add to the list. */
+	/* One at a time: what is called may still add to the list, or close the group itself. */
 	while ((defer = extras->defers) != NULL) {
-		int rc = soon__call_word(defer->fn, defer->arg);
+		int rc;
 
+		extras->defers = defer->next;
+		if (!extras->defers)
+			extras->defers_tail = &extras->defers;
+		rc = soon__call_word(defer->fn, defer->arg);
 		if (rc < 0)
 			soon_report_file(SOON_REPORT_ERROR, rc,
 				"%s, deferred at %s:%d to the close of group '%s', failed",
 				defer->site->what, defer->site->file, defer->site->line,
 				group->name);
-		extras->defers = defer->next;
-		if (!extras->defers)
-			extras->defers_tail = &extras->defers;
 		soon_free(defer);
 	}
 }

@@ -297,10 +297,10 @@ ssize_t soon_group_close(soon_group *group, ssize_t rc)
 	if (SOON_UNLIKELY(!task || g->scope.task != task))
 		soon_die("soon_group_close: group '%s' belongs to task '%s'", g->name,
 			g->scope.task ? g->scope.task->name : "(none)");
+	if (SOON_UNLIKELY(g->has_extras))
+		soon__group_run_defers(g); /* which must not close it */
 	if (SOON_UNLIKELY(g->state != SOON__GROUP_OPEN))
 		soon_die("soon_group_close: group '%s' is closed already", g->name);
-	if (SOON_UNLIKELY(g->has_extras))
-		soon__group_run_defers(g);
 	body_ended(g, rc);
 	group_wait(g, task->core);
 	soon__scope_pop(&g->scope, "soon_group_close");

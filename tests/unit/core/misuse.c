@@ -304,6 +304,24 @@ SOON_TEST_PLAIN(misuse, asserting_where_it_runs)
 	ASSERT_ABORTS(post_assertion, "assert_task_in_callback: must be called in a task");
 }
 
+static int close_group(soon_group *group)
+{
+	return (int)soon_group_close(group, 0);
+}
+
+IN_TASK(close_in_what_is_deferred)
+{
+	SOON_GROUP(g);
+
+	cr_assert_eq(soon_group_defer(&g, close_group, &g), 0);
+	return (int)soon_group_close(&g, 0);
+}
+
+SOON_TEST_PLAIN(misuse, deferred_close_of_the_same_group)
+{
+	ASSERT_ABORTS(close_in_what_is_deferred, "group 'g' is closed already");
+}
+
 /* An abort inside the program's own sink still gets out. */
 
 static int sink_that_fails(const soon_report *report, void *data)
