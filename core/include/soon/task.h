@@ -100,7 +100,7 @@ SOON_API SOON_NODISCARD int soon_yield(void) SOON_SUSPENDS;
  * target is not cancelled by it.
  * Null: `ret_rc` when the result is not wanted.
  * Errors: -ECANCELED the caller's scope is cancelled. -EDEADLK joining oneself. -EPERM not in a
- * task, or another core's task.
+ * task, or another core's task. -ESHUTDOWN the task's group is closed, after a report.
  */
 SOON_API SOON_NODISCARD int soon_join(soon_task *task, int *SOON_NULLABLE ret_rc) SOON_SUSPENDS;
 
@@ -130,7 +130,8 @@ SOON_API SOON_NODISCARD int soon__cancel_join(soon_task *task, const soon_site *
  * Returns: 0 when it had ended before, or ended because it was cancelled.
  * Errors: -EALREADY it finished normally (soon_join reads the result). -ECANCELED the caller's
  * scope is cancelled; `task` has ended. -EDEADLK oneself, or a task that waits for the caller.
- * -EPERM not in a task, or another core's task. Otherwise what `task` failed with.
+ * -EPERM not in a task, or another core's task. -ESHUTDOWN the task's group is closed, after a
+ * report. Otherwise what `task` failed with.
  */
 #define soon_cancel_join(task)                                                                     \
 	soon__used(__extension__({                                                                 \
