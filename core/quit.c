@@ -160,6 +160,9 @@ void soon__quit_unregister(soon_core *core)
 
 void soon__quit_forget(void)
 {
+	/* A thread that is not here any more may hold it. */
+	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	users = 0;
 	for (unsigned at = 0; at < SOON__QUIT_CORES_MAX; at++)
 		atomic_store_explicit(&threads[at], 0, memory_order_relaxed);
 }
