@@ -8,6 +8,7 @@
 
 #include "deadlock.h"
 #include "dump.h"
+#include "future.h"
 #include "origin.h"
 #include "overflow.h"
 #include "quit.h"
@@ -60,6 +61,7 @@ static void forget_cores(void)
 static void watch_forks(void)
 {
 	(void)pthread_atfork(lock_cores, unlock_cores, forget_cores);
+	soon__futures_watch_forks();
 }
 
 bool soon__run_is_live(uint64_t run_id)

@@ -13,6 +13,8 @@
  * futures, and nothing is called while one is held. A list without locks would not do: a cancel
  * takes its waiter out of the middle before the frame goes.
  */
+#include "future.h"
+
 #include <soon/future.h>
 
 #include "core.h"
@@ -60,6 +62,23 @@ static void unlock(const soon_future *future)
 	int rc = pthread_mutex_unlock(lock_of(future));
 
 	SOON_ASSERT(rc == 0);
+}
+
+static void lock_all(void)
+{
+	for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++)
+		(void)pthread_mutex_lock(&locks[i].mutex);
+}
+
+static void unlock_all(void)
+{
+	for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++)
+		(void)pthread_mutex_unlock(&locks[i].mutex);
+}
+
+void soon__futures_watch_forks(void)
+{
+	(void)pthread_atfork(lock_all, unlock_all, unlock_all);
 }
 
 /* Acquire: pairs with the release in set_locked(), so that the result can be read. */

@@ -6,6 +6,8 @@
 
 #include <stdatomic.h>
 #include <support/death.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static soon_future future;
 static struct trace trace;
@@ -345,4 +347,56 @@ SOON_TEST_PLAIN(future, result_or_cancel_under_a_thousand_orders)
 	cr_assert_eq(w.got + w.cancelled, SEEDS * WAITERS);
 	cr_assert_gt(w.got, SEEDS);
 	cr_assert_gt(w.cancelled, SEEDS);
+}
+
+/* Forks. */
+
+#ifdef SOON_VALGRIND
+#define FORKS 10
+#else
+#define FORKS 200
+#endif
+
+static void *set_without_end(void *arg)
+{
+	static soon_future many[64];
+	const atomic_bool *must_stop = arg;
+
+	for (unsigned i = 0; !atomic_load(must_stop); i = (i + 1) % 64) {
+		(void)soon_future_set(&many[i], 0, i);
+		soon_future_fini(&many[i]);
+	}
+	return NULL;
+}
+
+static __attribute__((noreturn)) void set_in_child(void)
+{
+	static soon_future many[64];
+
+	(void)alarm(30);
+	for (unsigned i = 0; i < 64; i++) {
+		(void)soon_future_set(&many[i], 0, i);
+		soon_future_fini(&many[i]);
+	}
+	_exit(0);
+}
+
+/* The thread that had a lock at the fork is not there to give it back. */
+FAKE_TEST(future, child_of_a_fork_may_set_its_own)
+{
+	static atomic_bool must_stop;
+	pthread_t thread;
+	int status = 0;
+
+	cr_assert_eq(pthread_create(&thread, NULL, set_without_end, &must_stop), 0);
+	for (int i = 0; i < FORKS && status == 0; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			set_in_child();
+		cr_assert_eq(waitpid(pid, &status, 0), pid);
+	}
+	atomic_store(&must_stop, true);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(status, 0);
 }
