@@ -135,7 +135,7 @@ static int take_two(soon_sem *sem)
 	return rc;
 }
 
-static int sems(void)
+static int semaphores(void)
 {
 	soon_sem sem;
 	int rc;
@@ -470,8 +470,8 @@ static int generators(void)
 
 static int app(void *unused)
 {
-	int (*const shows[])(void) = { mutexes, rwlocks, sems, limiters, events, gates, channels,
-		futures, herds, handshakes, sequences, locals, generators };
+	int (*const shows[])(void) = { mutexes, rwlocks, semaphores, limiters, events, gates,
+		channels, futures, herds, handshakes, sequences, locals, generators };
 	int rc = 0;
 
 	(void)unused;
