@@ -19,8 +19,8 @@
  *	}
  *
  * Both belong to one core, and what holds for all such objects, whose they are and when a cancel
- * comes too late, is said in <soon/mutex.h>. A signal that was not taken outlasts a run, and so does
- * how far a sequence has come: soon_seq_init() starts it again.
+ * comes too late, is said in <soon/mutex.h>. A signal that was not taken outlasts a run, and so
+ * does how far a sequence has come: soon_seq_init() starts it again.
  */
 #ifndef SOON_HANDSHAKE_H
 #define SOON_HANDSHAKE_H
