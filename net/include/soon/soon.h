@@ -62,6 +62,8 @@
 #include <soon/pairing.h>
 #endif
 
+/* Not here, as it has to come after all others: <soon/poison.h>, against calls that block. */
+
 /* clang-format on */
 
 #endif
