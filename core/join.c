@@ -62,6 +62,15 @@ static int join_wait(struct join *join, soon_task *target)
 	return (int)soon__park(&join->wait);
 }
 
+static SOON_COLD int refuse_circle(const char *what, const soon_task *self, const soon_task *target)
+{
+	soon_report_file(SOON_REPORT_ERROR, -EDEADLK,
+		"%s: task '%s' #%ju would wait for the end of '%s' #%ju, which %s", what,
+		self->name, (uintmax_t)self->id, target->name, (uintmax_t)target->id,
+		self == target ? "is itself" : "waits for its end");
+	return -EDEADLK;
+}
+
 int soon_join(soon_task *handle, int *ret_rc)
 {
 	struct join join = { .wait = { .abort = join_abort, .what = "join" } };
@@ -71,7 +80,7 @@ int soon_join(soon_task *handle, int *ret_rc)
 	if (rc == 0)
 		rc = soon__handle_read(handle, "soon_join", &target);
 	if (rc == 0 && target == soon__core->sched.current)
-		rc = -EDEADLK;
+		rc = refuse_circle("soon_join", target, target);
 	if (rc == 0)
 		rc = join_wait(&join, target);
 	if (rc < 0)
@@ -131,12 +140,10 @@ int soon__cancel_join(soon_task *handle, const soon_site *site)
 	rc = soon__handle_read(handle, "soon_cancel_join", &target);
 	if (rc < 0)
 		return rc;
-	if (target == self)
-		return -EDEADLK;
 	if (target->state == SOON__TASK_ENDED)
 		return 0;
-	if (soon__scope_is_waited_by(self->scope, target))
-		return -EDEADLK;
+	if (target == self || soon__scope_is_waited_by(self->scope, target))
+		return refuse_circle("soon_cancel_join", self, target);
 	cancel(target, "soon_cancel_join", site);
 	(void)join_wait(&join, target); /* no abort: it does not fail */
 	if (soon__task_is_cancelled(self))

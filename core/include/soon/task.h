@@ -129,9 +129,9 @@ SOON_API SOON_NODISCARD int soon__cancel_join(soon_task *task, const soon_site *
  * end only: never before `task` has ended.
  * Returns: 0 when it had ended before, or ended because it was cancelled.
  * Errors: -EALREADY it finished normally (soon_join reads the result). -ECANCELED the caller's
- * scope is cancelled; `task` has ended. -EDEADLK oneself, or a task that waits for the caller.
- * -EPERM not in a task, or another core's task. -ESHUTDOWN the task's group is closed, after a
- * report. Otherwise what `task` failed with.
+ * scope is cancelled; `task` has ended. -EDEADLK oneself, or a task that waits for the caller;
+ * -EPERM not in a task, or another core's task; -ESHUTDOWN the task's group is closed: each after
+ * a report. Otherwise what `task` failed with.
  */
 #define soon_cancel_join(task)                                                                     \
 	soon__used(__extension__({                                                                 \

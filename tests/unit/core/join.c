@@ -120,6 +120,11 @@ FAKE_TEST(cancel_join, of_oneself_or_of_who_waits_for_one_is_edeadlk)
 	cr_assert_eq(soon_join(task, &rc), 0);
 	cr_assert_eq(rc, -EDEADLK);
 	cr_assert_eq(soon_group_close(&g, 0), -EDEADLK);
+	cr_assert(soon_test_reported(
+		"'cancel_join_of_oneself_or_of_who_waits_for_one_is_edeadlk' #1, "
+		"which is itself"));
+	cr_assert(soon_test_reported("'cancel_and_join' #2 would wait"));
+	soon_test_reports_expected = 2;
 }
 
 SOON_TEST_PLAIN(cancel_join, outside_a_task_is_eperm)
