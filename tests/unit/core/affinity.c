@@ -274,7 +274,7 @@ static int wait_at_cond(void)
 
 static int wait_at_limiter(void)
 {
-	soon_loan loan;
+	soon_loan loan = SOON_LOAN_INIT;
 	int rc = soon_limiter_acquire(&of.limiter, &loan);
 
 	if (rc == 0)
