@@ -93,25 +93,13 @@ int soon_join(soon_task *handle, int *ret_rc)
 /* Gives the task an outermost scope of its own, so that it can be cancelled alone. */
 static struct soon__scope *self_scope(soon_task *task)
 {
-	struct soon__scope *base = &task->group->scope;
-	struct soon__scope *s = task->scope;
-
 	if (task->has_self)
 		return &task->self;
-	soon__scope_init(&task->self, task, base);
+	soon__scope_init(&task->self, task, &task->group->scope);
 	task->self.site = task->site;
 	atomic_signal_fence(memory_order_release); /* a dump may come at any time */
 	task->has_self = true;
-	if (s == base) {
-		task->scope = &task->self;
-		/* The generator that it advances just now hangs under its innermost scope. */
-		if (task->advanced)
-			task->advanced->group->scope.parent = &task->self;
-	} else {
-		while (s->parent != base)
-			s = s->parent;
-		s->parent = &task->self;
-	}
+	soon__scope_hang_under(task, &task->self);
 	return &task->self;
 }
 

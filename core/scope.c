@@ -11,6 +11,7 @@
 #include "core.h"
 #include "gen.h"
 #include "stuck.h"
+#include "walk.h"
 
 #include <stdatomic.h>
 
@@ -192,36 +193,31 @@ void soon__scope_spread_to(soon_task *task)
 	spread_in_tasks(task);
 }
 
-/* The tasks that stand directly below this one: in groups that it opened. */
-static void push_tasks_below(const soon_task *task, soon_task **work)
+void soon__scope_hang_under(soon_task *task, struct soon__scope *to)
 {
-	for (struct soon__scope *s = task->scope; s != &task->group->scope; s = s->parent)
-		push_children(s, work);
-}
+	const struct soon__scope *from = &task->group->scope;
 
-/* The generators that it opened, whoever advances them. */
-static void push_gens(const soon_task *task, soon_task **work)
-{
-	for (const struct soon_gen *gen = task->gens; gen; gen = gen->next_open) {
-		if (gen->state == SOON__GEN_ENDED)
-			continue;
-		gen->task->work = *work;
-		*work = gen->task;
+	if (task->scope == from) {
+		task->scope = to;
+		/* The generator that it advances just now hangs under its innermost scope. */
+		if (task->advanced)
+			task->advanced->group->scope.parent = to;
+	} else {
+		struct soon__scope *s = task->scope;
+
+		while (s->parent != from)
+			s = s->parent;
+		s->parent = to;
 	}
 }
 
-static void lift_shields(soon_core *core)
+static void lift_shields(const soon_core *core)
 {
-	soon_task *work = NULL;
+	struct soon__walk walk;
+	const soon_task *task;
 
-	push_children(&core->service.scope, &work);
-	push_children(&core->root.scope, &work);
-	while (work) {
-		soon_task *task = work;
-
-		work = task->work;
-		push_tasks_below(task, &work);
-		push_gens(task, &work);
+	soon__walk_begin(&walk, core);
+	while ((task = soon__walk_next_task(&walk)) != NULL) {
 		for (struct soon__scope *s = task->scope; s != &task->group->scope; s = s->parent)
 			s->is_shielded = false;
 	}

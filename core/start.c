@@ -129,23 +129,6 @@ struct soon__group *soon__start_target(struct soon__group *nursery)
 	return SOON_CONTAINER_OF(nursery, struct soon__start, nursery)->target;
 }
 
-/* The outermost scope of the task is now under the group's. */
-static void hang_under(soon_task *task, struct soon__group *group)
-{
-	struct soon__scope *old = &task->group->scope;
-
-	if (task->scope == old) {
-		task->scope = &group->scope;
-	} else {
-		struct soon__scope *s = task->scope;
-
-		while (s->parent != old)
-			s = s->parent;
-		s->parent = &group->scope;
-	}
-	task->group = group;
-}
-
 static void move(soon_task *task, struct soon__start *start)
 {
 	struct soon__group *nursery = &start->nursery;
@@ -155,7 +138,8 @@ static void move(soon_task *task, struct soon__start *start)
 	nursery->live_count--;
 	soon__list_push_tail(&start->target->children, &task->sibling);
 	start->target->live_count++;
-	hang_under(task, start->target);
+	soon__scope_hang_under(task, &start->target->scope);
+	task->group = start->target;
 	/*
 	 * What the group asks for reaches the task and all below it, a cancel too. What the starter
 	 * asked for, at most a drain, stays with what the task has opened so far.

@@ -141,6 +141,9 @@ bool soon__scope_is_waited_by(const struct soon__scope *scope, const soon_task *
 /* Cancels everything that lives on the core, through all shields. */
 void soon__scope_force(soon_core *core, soon_cancel_source source, const char *why);
 
+/* Hangs the task's outermost scope, and so all of them, under `to` instead of its group's. */
+void soon__scope_hang_under(soon_task *task, struct soon__scope *to);
+
 /* Carries the state of the task's group to it and what is below, after a move. */
 void soon__scope_spread_to(soon_task *task);
 

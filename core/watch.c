@@ -1,37 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the test kit sees of a core. Groups nest deeper than a stack, hence the work list. */
+/* What the test kit sees of a core. */
 #include "core/spi/watch.h"
 
 #include "core.h"
-
-static void push_children(const struct soon__group *group, soon_task **work)
-{
-	for (struct soon__list *link = group->children.next; link != &group->children;
-		link = link->next) {
-		soon_task *child = SOON_CONTAINER_OF(link, soon_task, sibling);
-
-		child->work = *work;
-		*work = child;
-	}
-}
+#include "gen.h"
+#include "walk.h"
 
 void soon__watch_tasks(soon__live_fn *fn, void *data)
 {
-	soon_core *core = soon__core;
-	soon_task *work = NULL;
+	const soon_core *core = soon__core;
+	struct soon__walk walk;
+	const soon_task *task;
 
 	SOON_ASSERT(core);
-	push_children(&core->root, &work);
-	push_children(&core->service, &work);
-	while (work) {
-		soon_task *task = work;
-
-		work = task->work;
-		for (struct soon__scope *s = task->scope; s != &task->group->scope; s = s->parent) {
-			if (s->is_group)
-				push_children((struct soon__group *)s, &work);
-		}
-		if (task == core->sched.current)
+	soon__walk_begin(&walk, core);
+	while ((task = soon__walk_next_task(&walk)) != NULL) {
+		/* Generators have a count of their own. */
+		if (task == core->sched.current || soon__gen_of(task))
 			continue;
 		fn(
 			&(struct soon__live_task){
