@@ -39,6 +39,7 @@
 
 /* Other threads: posts inwards, blocking work outwards, results for both. */
 #include <soon/thread.h>
+#include <soon/offload.h>
 #include <soon/future.h>
 
 /* Files, sockets and signals. */
