@@ -152,6 +152,7 @@ class Idle:
 
 
 HTTP = "http --connections=64"
+BOTH = (SERVER_CPU, LOAD_CPU)
 
 ROWS = {
     "switch": Micro("micro_switch", [
@@ -186,9 +187,34 @@ ROWS = {
         ("gen_item", "item of a generator", "ns", Bar()),
         ("gen_open", "generator: open, one item, close", "ns", Bar()),
     ]),
-    "offload": Micro("micro_sched offload", [
-        ("offload", "offload round trip", "us", Bar()),
+    "postcost": Micro("micro_thread post_cost", [
+        ("post_cost", "post to a busy core: what it costs the producer", "ns", Bar(40, 20)),
+        ("post_cost_again", "the same, the core was the last to touch the callback", "ns", Bar()),
+    ], cpus=BOTH),
+    "postcalls": Micro("micro_thread post_calls", [
+        ("post_calls", "post to a busy core: system calls", "", Bar(0)),
+    ], cpus=BOTH),
+    "post": Micro("micro_thread post", [
+        ("post", "post, 1 producer, executed", "ns", Bar(60, 30)),
+    ], cpus=BOTH),
+    "post8": Micro("micro_thread post8", [
+        ("post8", "post, 8 producers that share a CPU, executed", "ns", Bar()),
+    ], cpus=BOTH),
+    "trip": Micro("micro_thread trip", [
+        ("trip", "round trip thread, core, thread; the core asleep", "us", Bar()),
+    ], cpus=BOTH),
+    "trip1": Micro("micro_thread trip", [
+        ("trip", "the same, both on one CPU", "us", Bar(5, 2.5)),
     ]),
+    "offload": Micro("micro_offload trip", [
+        ("offload", "offload round trip", "us", Bar()),
+    ], cpus=BOTH),
+    "offload1": Micro("micro_offload trip", [
+        ("offload", "the same, both on one CPU", "us", Bar()),
+    ]),
+    "jobs": Micro("micro_offload many", [
+        ("offload_many", "offload, 1000 tasks, per job", "ns", Bar(110, 60)),
+    ], cpus=BOTH),
     "chan": Micro("micro_chan item", [
         ("chan_item", "item over an unbuffered channel between two tasks", "ns", Bar(40)),
     ]),
@@ -206,7 +232,7 @@ ROWS = {
     ]),
     "go2": Micro("micro_go 2", [
         ("go_item", "Go: item over an unbuffered channel, GOMAXPROCS=2", "ns", Bar()),
-    ], cpus=(SERVER_CPU, LOAD_CPU)),
+    ], cpus=BOTH),
     "timer": Micro("micro_timer", [
         ("timer_arm_cancel", "timer arm + cancel, 1 M live", "ns", Bar(60, 20)),
         ("timer_move_any", "cancel + arm of any one of the million", "ns", Bar()),

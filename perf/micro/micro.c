@@ -2,6 +2,8 @@
 /* See micro.h. */
 #include "micro.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,4 +32,21 @@ void micro_die(const char *what, int err)
 {
 	(void)fprintf(stderr, "%s: %s\n", what, strerror(-err));
 	exit(1);
+}
+
+void micro_pin(unsigned place)
+{
+	static cpu_set_t allowed; /* before anybody was pinned */
+	cpu_set_t one;
+
+	if (CPU_COUNT(&allowed) == 0 && sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		micro_die("sched_getaffinity", -errno);
+	place %= (unsigned)CPU_COUNT(&allowed);
+	CPU_ZERO(&one);
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (CPU_ISSET(cpu, &allowed) && place-- == 0)
+			CPU_SET(cpu, &one);
+	}
+	if (sched_setaffinity(0, sizeof(one), &one) != 0)
+		micro_die("sched_setaffinity", -errno);
 }

@@ -39,6 +39,12 @@ struct micro_bench {
 /* The main of a program with several. */
 int micro_main(int argc, char **argv, const struct micro_bench *benches, size_t count);
 
+/*
+ * Keeps the calling thread on the CPU with this place in the list of those that the process may
+ * use, counted round: on one CPU, all threads share it.
+ */
+void micro_pin(unsigned place);
+
 /* Keeps the compiler from moving memory accesses, or dropping a loop, across this point. */
 static inline void micro_barrier(void)
 {

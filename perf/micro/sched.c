@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The scheduler from above, through public calls: yield, spawn, groups, soon_within, offload.
+ * The scheduler from above, through public calls: yield, spawn, groups, soon_within, generators.
  *
- *	micro_sched yield|spawn|group|within|gen|offload
+ *	micro_sched yield|spawn|group|within|gen
  */
 #include <soon/gen.h>
 #include <soon/group.h>
 #include <soon/scope.h>
 #include <soon/task.h>
-#include <soon/thread.h>
 
 #include "../common/clock.h"
 #include "micro.h"
@@ -25,7 +24,6 @@
 #define WITHIN_ROUNDS 2000000u
 #define ITEMS         2000000u
 #define GROUP_ROUNDS  2000000u
-#define OFFLOADS      5000u
 
 static int yield_often(uint64_t count)
 {
@@ -169,15 +167,6 @@ static int group_often(uint64_t count)
 	return (int)rc;
 }
 
-static int offload_often(uint64_t count)
-{
-	int rc = 0;
-
-	for (uint64_t i = 0; i < count && rc == 0; i++)
-		rc = soon_offload(nothing, NULL);
-	return rc;
-}
-
 static int run_yield(void *unused)
 {
 	static const unsigned task_counts[] = { 2, 1000 };
@@ -237,18 +226,6 @@ static int run_group(void *unused)
 	return rc;
 }
 
-static int run_offload(void *unused)
-{
-	double ns;
-	int rc;
-
-	(void)unused;
-	rc = micro_measure(offload_often, OFFLOADS, CLOCK_MONOTONIC, &ns);
-	if (rc == 0)
-		micro_print("offload", ns / 1000, "us");
-	return rc;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct micro_bench benches[] = {
@@ -257,7 +234,6 @@ int main(int argc, char **argv)
 		{ "group", run_group },
 		{ "within", run_within },
 		{ "gen", run_gen },
-		{ "offload", run_offload },
 	};
 
 	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Blocking calls on threads, through public calls. The core has the first CPU that the process may
+ * use, the pool's threads the second; where there is one, all share it. What is called does
+ * nothing but say by its result that it ran.
+ *
+ *	micro_offload trip|many
+ *
+ * trip: one task, one call at a time. many: a thousand tasks, each one call at a time.
+ */
+#include <soon/group.h>
+#include <soon/task.h>
+#include <soon/thread.h>
+
+#include "../common/clock.h"
+#include "micro.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TRIPS 2000u
+#define TASKS 1000u
+#define JOBS  400000u /* in all, over all tasks */
+
+static _Thread_local bool is_pinned;
+
+static int give_back(uint64_t number)
+{
+	if (!is_pinned)
+		micro_pin(1);
+	is_pinned = true;
+	return (int)number;
+}
+
+static int offload_often(uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		int rc = soon_offload(give_back, i);
+
+		if (rc != (int)i)
+			return rc < 0 ? rc : -EPROTO;
+	}
+	return 0;
+}
+
+static int offload_from_many(uint64_t count)
+{
+	int rc = 0;
+
+	SOON_GROUP(group, .name = "benchmark");
+	for (unsigned i = 0; i < TASKS && rc == 0; i++)
+		rc = soon_spawn(&group, offload_often, count / TASKS);
+	return (int)soon_group_close(&group, rc);
+}
+
+static int run_trip(void *unused)
+{
+	double ns;
+	int rc;
+
+	(void)unused;
+	micro_pin(0);
+	rc = micro_measure(offload_often, TRIPS, CLOCK_MONOTONIC, &ns);
+	if (rc == 0)
+		micro_print("offload", ns / 1000, "us");
+	return rc;
+}
+
+static int run_many(void *unused)
+{
+	double ns;
+	int rc;
+
+	(void)unused;
+	micro_pin(0);
+	rc = micro_measure(offload_from_many, JOBS, CLOCK_MONOTONIC, &ns);
+	if (rc == 0)
+		micro_print("offload_many", ns, "ns");
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct micro_bench benches[] = {
+		{ "trip", run_trip },
+		{ "many", run_many },
+	};
+
+	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));
+}
