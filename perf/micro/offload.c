@@ -9,8 +9,8 @@
  * trip: one task, one call at a time. many: a thousand tasks, each one call at a time.
  */
 #include <soon/group.h>
+#include <soon/offload.h>
 #include <soon/task.h>
-#include <soon/thread.h>
 
 #include "../common/clock.h"
 #include "micro.h"
