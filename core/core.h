@@ -19,6 +19,8 @@
 #include "stack.h"
 #include "task.h"
 
+struct soon__run;
+
 struct soon_core {
 	struct soon__sched sched; /* first: the hottest */
 	struct soon__poller *poller;
@@ -27,19 +29,21 @@ struct soon_core {
 	struct soon__timers timers;
 	struct soon__stacks stacks;
 	struct soon__offload *offload; /* NULL until the first use */
-	struct soon__group root;       /* the main task's */
-	struct soon__group service;    /* soon_background's */
-	soon_opts opts;
+
+	/* The outermost groups: see soon__core_outer(). */
+	struct soon__group root;    /* the main task's */
+	struct soon__group service; /* soon_background's */
+
+	struct soon__run *run; /* that it is a core of; undefined between two runs */
+	soon_opts opts;        /* of the run */
 	soon_ns trimmed_at;
 	struct soon__list stuck; /* cancelled groups that somebody waits for: see stuck.h */
 	soon_core *next_core;    /* in the list of all cores */
 	soon_core *next_free;    /* in the list of cores that no run uses */
 	uint64_t live_run; /* run_id while the run goes on, then 0; under the lock of the lists */
 	uint64_t run_id;   /* of the process's runs, from 1: what outlives a run tells them apart */
-	uint64_t tasks_made;                 /* the last task's id */
-	unsigned locals_count;               /* tasks that have task-locals */
-	void (*main_ended_hook)(void *data); /* of the run's seams; may be NULL */
-	void *hook_data;
+	uint64_t tasks_made;         /* the last task's id */
+	unsigned locals_count;       /* tasks that have task-locals */
 	unsigned gens_left;          /* generators that a task left open and the run closed */
 	uint64_t lot;                /* state of the draws among ready cases of a select */
 	unsigned external_count;     /* parked waits that another thread may end */
@@ -48,20 +52,44 @@ struct soon_core {
 	struct soon__dumper *dumper; /* the memory of soon_dump(), for good */
 	bool is_dumpable;            /* from the first task to the last; for signal handlers */
 	bool has_origins;            /* tasks note from where they were spawned */
-	int main_rc;
-	uint8_t deadlock_step; /* see deadlock.c; 0: none was found */
-	bool has_main_ended;
-	bool is_shared; /* its address was given out: whoever has it may post */
+	uint8_t deadlock_step;       /* see deadlock.c; 0: none was found */
+	bool is_shared;              /* its address was given out: whoever has it may post */
 };
 
 /* The calling thread's core, NULL if it runs none. */
 extern _Thread_local soon_core *soon__core __attribute__((tls_model("initial-exec")));
+
+/* core.c */
+
+/* Takes a free core, or makes one, and gives it the number of a new run; NULL: no memory. */
+soon_core *soon__core_acquire(void);
+void soon__core_release(soon_core *core);
+
+/* Begins and ends the calling thread's part in a run; nothing is left of one that failed. */
+int soon__core_open(soon_core *core, struct soon__run *run);
+
+/* The order of the end: posts are refused, accepted ones run, threads and the kernel let go. */
+void soon__core_close(soon_core *core);
+
+/* loop.c */
+
+/* Runs tasks until none is left and the run may end; a negative errno of the poller ends it. */
+int soon__core_loop(soon_core *core);
 
 /* Whether that run goes on, on whatever thread. Affinity: any; takes a lock. */
 bool soon__run_is_live(uint64_t run_id);
 
 /* The core on one of whose stacks `addr` lies; NULL if there is none. */
 soon_core *soon__core_around(const void *addr);
+
+/* The groups that no task opened, in the order in which they are shown. */
+enum { SOON__OUTER_COUNT = 2 };
+
+static inline struct soon__group *soon__core_outer(soon_core *core, unsigned index)
+{
+	SOON_ASSERT(index < SOON__OUTER_COUNT);
+	return index == 0 ? &core->root : &core->service;
+}
 
 static inline soon_task *soon__task_self(void)
 {

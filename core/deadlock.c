@@ -58,10 +58,9 @@ void soon__deadlock_break(soon_core *core)
 	case STEP_NONE:
 		core->deadlock_step = STEP_CANCELLED;
 		report_graph(core);
-		soon__scope_mark(
-			&core->root.scope, SOON__CANCELLED, SOON_CANCEL_DEADLOCK, why, NULL);
-		soon__scope_mark(
-			&core->service.scope, SOON__CANCELLED, SOON_CANCEL_DEADLOCK, why, NULL);
+		for (unsigned i = 0; i < SOON__OUTER_COUNT; i++)
+			soon__scope_mark(&soon__core_outer(core, i)->scope, SOON__CANCELLED,
+				SOON_CANCEL_DEADLOCK, why, NULL);
 		return;
 	case STEP_CANCELLED:
 		core->deadlock_step = STEP_FORCED;

@@ -225,12 +225,12 @@ static void lift_shields(const soon_core *core)
 
 void soon__scope_force(soon_core *core, soon_cancel_source source, const char *why)
 {
-	struct soon__scope *outer[] = { &core->root.scope, &core->service.scope };
-
 	lift_shields(core);
-	for (size_t i = 0; i < sizeof outer / sizeof *outer; i++) {
-		soon__scope_mark(outer[i], SOON__CANCELLED, source, why, NULL);
-		scope_spread(outer[i]); /* who had a shield does not know yet */
+	for (unsigned i = 0; i < SOON__OUTER_COUNT; i++) {
+		struct soon__scope *outer = &soon__core_outer(core, i)->scope;
+
+		soon__scope_mark(outer, SOON__CANCELLED, source, why, NULL);
+		scope_spread(outer); /* who had a shield does not know yet */
 	}
 }
 
