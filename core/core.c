@@ -188,6 +188,7 @@ static void core_begin(soon_core *core, struct soon__run *run)
 	core->deadlock_step = 0;
 	soon__list_init(&core->stuck);
 	outer_group_init(&core->root, core, "main");
+	outer_group_init(&core->calls, core, "calls");
 	outer_group_init(&core->service, core, "service");
 }
 

@@ -32,6 +32,7 @@ struct soon_core {
 
 	/* The outermost groups: see soon__core_outer(). */
 	struct soon__group root;    /* the main task's */
+	struct soon__group calls;   /* of tasks that somebody elsewhere asked for, and judges */
 	struct soon__group service; /* soon_background's */
 
 	struct soon__run *run; /* that it is a core of; undefined between two runs */
@@ -83,12 +84,12 @@ bool soon__run_is_live(uint64_t run_id);
 soon_core *soon__core_around(const void *addr);
 
 /* The groups that no task opened, in the order in which they are shown. */
-enum { SOON__OUTER_COUNT = 2 };
+enum { SOON__OUTER_COUNT = 3 };
 
 static inline struct soon__group *soon__core_outer(soon_core *core, unsigned index)
 {
 	SOON_ASSERT(index < SOON__OUTER_COUNT);
-	return index == 0 ? &core->root : &core->service;
+	return index == 0 ? &core->root : index == 1 ? &core->calls : &core->service;
 }
 
 static inline soon_task *soon__task_self(void)

@@ -182,6 +182,8 @@ void soon__group_judge(struct soon__group *group, soon_task *task)
 	if (task->has_ended_cancelled || task->is_excused ||
 		(task->is_recorded && group == task->group))
 		return;
+	if (group == &group->core->calls)
+		return; /* to be judged by who called */
 	message = soon__task_message(task, task->rc);
 	if (task->rc == -ECANCELED && !message)
 		message = "-ECANCELED without a cancelled scope";

@@ -28,7 +28,7 @@ static bool is_done(soon_core *core)
 		return false;
 	if (!run->has_main_ended)
 		soon__run_main_ended(run, core);
-	return core->service.live_count == 0;
+	return core->calls.live_count == 0 && core->service.live_count == 0;
 }
 
 /*

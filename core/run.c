@@ -59,6 +59,7 @@ void soon__run_main_ended(struct soon__run *run, soon_core *core)
 	if (run->seams.main_ended)
 		run->seams.main_ended(run->seams.data);
 	cancel_outer(&core->service);
+	cancel_outer(&core->calls);
 }
 
 static int run_result(const soon_core *core)

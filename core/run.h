@@ -20,7 +20,8 @@ struct soon__run {
 };
 
 /*
- * The main task has ended: from here on only what it left in the background is waited for.
+ * The root of core 0 is empty: from here on only what the main task left in the background, and
+ * what others asked for, is waited for.
  */
 void soon__run_main_ended(struct soon__run *run, soon_core *core);
 

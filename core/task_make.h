@@ -92,8 +92,9 @@ int soon__task_make_inheriting(struct soon__group *group, const soon_task_opts *
 static inline int task_make(struct soon__group *group, const soon_task_opts *opts,
 	size_t extra_bytes, soon_task **ret_task)
 {
-	/* What runs in the background starts without any. */
-	if (SOON_UNLIKELY(group->core->locals_count > 0) && group != &group->core->service)
+	/* What runs in the background, or for somebody elsewhere, starts without any. */
+	if (SOON_UNLIKELY(group->core->locals_count > 0) && group != &group->core->service &&
+		group != &group->core->calls)
 		return soon__task_make_inheriting(group, opts, extra_bytes, ret_task);
 	return task_make_bare(group, opts, extra_bytes, ret_task);
 }

@@ -65,7 +65,11 @@ static const struct soon__scope *leave_group(struct soon__walk *walk)
 
 static enum soon__walk_step next_outermost(struct soon__walk *walk)
 {
-	return walk->group == &walk->core->root ? at_group(walk, &walk->core->service) : end(walk);
+	const soon_core *core = walk->core;
+
+	if (walk->group == &core->root)
+		return at_group(walk, &core->calls);
+	return walk->group == &core->calls ? at_group(walk, &core->service) : end(walk);
 }
 
 /* The first generator of a list that has not ended; the records of others are only kept. */
