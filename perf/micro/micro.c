@@ -2,6 +2,8 @@
 /* See micro.h. */
 #include "micro.h"
 
+#include "../common/clock.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -49,4 +51,30 @@ void micro_pin(unsigned place)
 	}
 	if (sched_setaffinity(0, sizeof(one), &one) != 0)
 		micro_die("sched_setaffinity", -errno);
+}
+
+int micro_measure(int (*rounds)(uint64_t count), uint64_t count, clockid_t clock, double *ret_ns)
+{
+	double ns[MICRO_REPEATS];
+	int rc = rounds(count / 4);
+
+	for (size_t i = 0; i < MICRO_REPEATS && rc == 0; i++) {
+		int64_t start_ns = clock_ns(clock);
+
+		rc = rounds(count);
+		ns[i] = (double)(clock_ns(clock) - start_ns) / (double)count;
+	}
+	if (rc == 0)
+		*ret_ns = micro_median(ns, MICRO_REPEATS);
+	return rc;
+}
+
+int micro_measure_print(int (*rounds)(uint64_t count), uint64_t count, const char *name)
+{
+	double ns;
+	int rc = micro_measure(rounds, count, CLOCK_PROCESS_CPUTIME_ID, &ns);
+
+	if (rc == 0)
+		micro_print(name, ns, "ns");
+	return rc;
 }

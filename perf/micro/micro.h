@@ -22,8 +22,8 @@ void micro_print(const char *name, double value, const char *unit);
 _Noreturn void micro_die(const char *what, int err);
 
 /*
- * In a task: runs `rounds` with `count` some times, after a run to warm up. The median, by `clock`,
- * of what one round takes.
+ * Runs `rounds` with `count` some times, after a run to warm up. The median, by `clock`, of what
+ * one round takes.
  */
 int micro_measure(int (*rounds)(uint64_t count), uint64_t count, clockid_t clock, double *ret_ns);
 
