@@ -134,6 +134,9 @@ class Programs:
             raise Missing(f"{name} is not built")
         return str(path)
 
+    def has(self, spec):
+        return (self.build / spec.split()[0]).exists()
+
     def start(self, spec):
         """Starts "nginx" or "program --flag ..."."""
         words = spec.split()

@@ -123,6 +123,47 @@ class Micro:
                 for name, title, unit, bar in self.figures]
 
 
+class Race:
+    """A micro benchmark and the same work in peers, in turns, each run a process of its own.
+
+    `commands` has that of each; the first is ours. All print the same figure. The ratio is the one
+    to the best peer by its median, those `aside` left out; peers that are not built are named.
+    """
+
+    def __init__(self, figure, title, unit, commands, bar=None, ratio=None, aside=(),
+                 cpus=(SERVER_CPU,)):
+        self.figure = figure
+        self.title = title
+        self.unit = unit
+        self.ours, *self.theirs = commands.items()
+        self.bar = bar or Bar()
+        self.ratio = ratio or Bar()
+        self.aside = aside
+        self.cpus = cpus
+
+    def measure(self, programs, plan):
+        built, absent = [self.ours], []
+        for name, command in self.theirs:
+            (built if programs.has(command) else absent).append((name, command))
+        samples = {name: [] for name, _ in built}
+        for repeat in range(plan.repeats):
+            turn = repeat % len(built)
+            for name, command in built[turn:] + built[:turn]:
+                samples[name].append(programs.micro(command, self.cpus)[self.figure])
+        ours = samples.pop(self.ours[0])
+        note = f"not installed: {', '.join(name for name, _ in absent)}" if absent else ""
+        figures = [Figure(self.title, self.unit, ours, self.bar, note)]
+        figures += [Figure(f"{name}: the same", self.unit, values)
+                    for name, values in samples.items()]
+        for name in self.aside:
+            samples.pop(name, None)
+        if samples:
+            best = min(samples, key=lambda name: statistics.median(samples[name]))
+            figures.append(Figure(f"against the best peer, {best}", "ratio",
+                                  [a / b for a, b in zip(ours, samples[best])], self.ratio))
+        return figures
+
+
 class Idle:
     """Wake-ups, CPU and memory of a server whose connections say nothing."""
 
@@ -153,6 +194,14 @@ class Idle:
 
 HTTP = "http --connections=64"
 BOTH = (SERVER_CPU, LOAD_CPU)
+
+
+def peers(what):
+    """The programs of perf/peers that do the same work."""
+    return {"libuv": f"micro_uv {what}", "Asio": f"micro_asio {what}",
+            "Tokio": f"micro_tokio {what}", "Go": f"micro_go {what}"}
+
+
 
 ROWS = {
     "switch": Micro("micro_switch", [
@@ -194,27 +243,27 @@ ROWS = {
     "postcalls": Micro("micro_thread post_calls", [
         ("post_calls", "post to a busy core: system calls", "", Bar(0)),
     ], cpus=BOTH),
-    "post": Micro("micro_thread post", [
-        ("post", "post, 1 producer, executed", "ns", Bar(60, 30)),
-    ], cpus=BOTH),
+    "post": Race("post", "post, 1 producer, executed", "ns", {
+        "soon": "micro_thread post", **peers("post"),
+    }, Bar(60, 30), cpus=BOTH),
     "post8": Micro("micro_thread post8", [
         ("post8", "post, 8 producers that share a CPU, executed", "ns", Bar()),
     ], cpus=BOTH),
-    "trip": Micro("micro_thread trip", [
-        ("trip", "round trip thread, core, thread; the core asleep", "us", Bar()),
-    ], cpus=BOTH),
-    "trip1": Micro("micro_thread trip", [
-        ("trip", "the same, both on one CPU", "us", Bar(5, 2.5)),
-    ]),
-    "offload": Micro("micro_offload trip", [
-        ("offload", "offload round trip", "us", Bar()),
-    ], cpus=BOTH),
-    "offload1": Micro("micro_offload trip", [
-        ("offload", "the same, both on one CPU", "us", Bar()),
-    ]),
-    "jobs": Micro("micro_offload many", [
-        ("offload_many", "offload, 1000 tasks, per job", "ns", Bar(110, 60)),
-    ], cpus=BOTH),
+    "trip": Race("trip", "round trip thread, core, thread; the core asleep", "us", {
+        "soon": "micro_thread trip", **peers("trip"),
+    }, ratio=Bar(1.0, 0.8), cpus=BOTH),
+    "trip1": Race("trip", "the same, both on one CPU", "us", {
+        "soon": "micro_thread trip", **peers("trip"),
+    }, Bar(5, 2.5)),
+    "offload": Race("offload", "offload round trip", "us", {
+        "soon": "micro_offload trip", **peers("offload"),
+    }, ratio=Bar(1.0, 0.8), aside=("Go",), cpus=BOTH),
+    "offload1": Race("offload", "the same, both on one CPU", "us", {
+        "soon": "micro_offload trip", **peers("offload"),
+    }, aside=("Go",)),
+    "jobs": Race("offload_many", "offload, 1000 tasks, per job", "ns", {
+        "soon": "micro_offload many", **peers("offload_many"),
+    }, Bar(110, 60), aside=("Go",), cpus=BOTH),
     "chan": Micro("micro_chan item", [
         ("chan_item", "item over an unbuffered channel between two tasks", "ns", Bar(40)),
     ]),

@@ -22,7 +22,7 @@
 
 #define TRIPS 2000u
 #define TASKS 1000u
-#define JOBS  400000u /* in all, over all tasks */
+#define JOBS  100000u /* in all, over all tasks */
 
 static _Thread_local bool is_pinned;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Micro measures in Go what micro_chan, micro_sync and micro_sched measure in soon: the same work,
+// Micro measures in Go what soon's micro benchmarks of the same names measure: the same work,
 // the same counts, the same output. With one processor it is CPU time, as there; with two it is
 // elapsed time, because then part of the work is done beside the rest.
 //
-//	micro_go 1|2
+//	micro_go 1|2|post|trip|offload|offload_many
 package main
 
 import (
@@ -127,8 +127,17 @@ func spawnAndJoin(count int) {
 	}
 }
 
+func printIn(name string, value float64, unit string) {
+	fmt.Printf("{\"name\": \"%s\", \"value\": %.4f, \"unit\": \"%s\"}\n", name, value, unit)
+}
+
 func print(name string, ns float64) {
-	fmt.Printf("{\"name\": \"%s\", \"value\": %.4f, \"unit\": \"ns\"}\n", name, ns)
+	printIn(name, ns, "ns")
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, "usage: micro_go 1|2|post|trip|offload|offload_many")
+	os.Exit(1)
 }
 
 func main() {
@@ -142,8 +151,9 @@ func main() {
 	} else if len(os.Args) == 2 && os.Args[1] == "2" {
 		runtime.GOMAXPROCS(2)
 		print("go_item", measure(wallNow, passItems, items))
+	} else if len(os.Args) == 2 {
+		threads(os.Args[1])
 	} else {
-		fmt.Fprintln(os.Stderr, "usage: micro_go 1|2")
-		os.Exit(1)
+		usage()
 	}
 }
