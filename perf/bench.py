@@ -3,6 +3,7 @@
 """Measures soon against its baselines and peers and prints each figure next to its bar.
 
     bench.py [--build build/release] [--only echo64,http] [--quick] [--save]
+    bench.py --against ../before/build/release [--only yield,echo64]
 
 The server runs on CPU 0 and the load on CPU 1. Both sides of a comparison run in turns, and what
 is compared is the server's CPU time per verified exchange, as the kernel accounts for it. See
@@ -14,7 +15,7 @@ import datetime
 import sys
 from pathlib import Path
 
-from benchlib import report
+from benchlib import against, report
 from benchlib.programs import Failed, Missing, Programs
 from benchlib.rows import ROWS, Plan
 
@@ -25,6 +26,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=HERE.parent / "build" / "release",
                         help="build directory that holds perf/ (build/release)")
+    parser.add_argument("--against", type=Path, metavar="BUILD",
+                        help="compare soon in --build with soon in this one, without peers")
     parser.add_argument("--only", metavar="ROW,...", help="just these rows")
     parser.add_argument("--quick", action="store_true",
                         help="one short block a row: shows that it runs, not how fast")
@@ -54,13 +57,22 @@ def choose_rows(only):
     return names
 
 
-def measure_rows(names, programs, plan):
+def measurer(arguments):
+    """What gives the figures of a row."""
+    programs, plan = Programs(arguments.build), make_plan(arguments)
+    if not arguments.against:
+        return lambda row: row.measure(programs, plan)
+    before = Programs(arguments.against)
+    return lambda row: against.measure(row, programs, before, plan)
+
+
+def measure_rows(names, measure):
     """Prints each row as it is done. Returns figures, or the reason why there are none."""
     results = {}
     is_failed = False
     for name in names:
         try:
-            results[name] = ROWS[name].measure(programs, plan)
+            results[name] = measure(ROWS[name])
             for figure in results[name]:
                 print(report.line(name, figure), flush=True)
         except Missing as missing:
@@ -90,8 +102,7 @@ def main():
         return 0
     facts = report.machine_facts(arguments.build)
     print("; ".join(f"{name} {value}" for name, value in facts.items()))
-    results, is_failed = measure_rows(
-        choose_rows(arguments.only), Programs(arguments.build), make_plan(arguments))
+    results, is_failed = measure_rows(choose_rows(arguments.only), measurer(arguments))
     if arguments.save:
         save(facts, results)
     return 1 if is_failed else 0

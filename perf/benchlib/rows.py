@@ -77,20 +77,26 @@ class Compare:
         self.is_rate = is_rate
 
     def measure(self, programs, plan):
+        ratios, note = self.ratios((programs, self.ours), (programs, self.theirs), plan)
+        if self.is_rate:
+            ratios = [1 / ratio for ratio in ratios]
+        return [Figure(self.title, "ratio", ratios, self.bar, note)]
+
+    def ratios(self, ours, theirs, plan):
+        """Each side is the programs and the one to start: the cost of ours by that of theirs."""
         load = [*self.arguments, f"--warmup={plan.warmup}", f"--seconds={plan.seconds}"]
         costs = {"A": [], "B": []}
-        ratios = []
         busy = []
         for block in range(plan.blocks):
             # Fresh processes for each block, so that one lucky memory layout does not decide;
             # A B B A, so that a drift of the machine meets both alike.
             servers = {}
             try:
-                servers["A"] = programs.start(self.ours)
-                servers["B"] = programs.start(self.theirs)
+                servers["A"] = ours[0].start(ours[1])
+                servers["B"] = theirs[0].start(theirs[1])
                 of_block = {"A": [], "B": []}
                 for side in "ABBA" if block % 2 == 0 else "BAAB":
-                    result = programs.load(servers[side], load)
+                    result = ours[0].load(servers[side], load)
                     of_block[side].append(result["server_cpu_ns_each"])
                     busy.append(result["server_busy"])
             finally:
@@ -98,13 +104,10 @@ class Compare:
                     server.stop()
             for side, values in of_block.items():
                 costs[side].append(statistics.mean(values))
-            ratios.append(costs["A"][-1] / costs["B"][-1])
-        if self.is_rate:
-            ratios = [1 / ratio for ratio in ratios]
         note = (f"{statistics.median(costs['A']) / 1000:.3f} us against "
                 f"{statistics.median(costs['B']) / 1000:.3f} us of server CPU each; "
                 f"server {statistics.median(busy) * 100:.0f} % busy")
-        return [Figure(self.title, "ratio", ratios, self.bar, note)]
+        return [a / b for a, b in zip(costs["A"], costs["B"])], note
 
 
 class Micro:
