@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #define PRODUCERS 2u
-#define NODES     4096u
+#define NODES     65536u
 #define STEP      64u /* handoffs between two looks at the clock */
 
 struct count {
