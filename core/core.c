@@ -6,6 +6,7 @@
 
 #include <soon/mem.h>
 
+#include "cpus.h"
 #include "dump.h"
 #include "future.h"
 #include "quit.h"
@@ -199,11 +200,13 @@ int soon__core_open(soon_core *core, struct soon__run *run)
 	int rc;
 
 	soon__core = core;
+	soon__cpus_occupy();
 	soon__inbox_open(&core->inbox);
 	core_begin(core, run);
 	rc = poller_open(&core->opts, core, &core->poller);
 	if (rc < 0) {
 		soon__inbox_close(&core->inbox);
+		soon__cpus_vacate();
 		soon__core = NULL;
 	}
 	return rc;
@@ -227,5 +230,6 @@ void soon__core_close(soon_core *core)
 	SOON_ASSERT(core->locals_count == 0);
 	SOON_ASSERT(soon__timers_live(&core->timers) == 0);
 	soon__stacks_fini(&core->stacks);
+	soon__cpus_vacate();
 	soon__core = NULL;
 }
