@@ -179,7 +179,7 @@ static void core_begin(soon_core *core, struct soon__run *run)
 	soon__timers_init(&core->timers, soon__clock_refresh(&core->clock));
 	soon__sched_init(core, seams->sched_seed);
 	soon__stacks_init(&core->stacks, core->opts.tasks_max);
-	core->offload = NULL;
+	core->lanes = NULL;
 	core->tasks_made = 0;
 	core->lot = seams->sched_seed;
 	core->external_count = 0;

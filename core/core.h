@@ -28,7 +28,7 @@ struct soon_core {
 	struct soon__inbox inbox; /* any thread */
 	struct soon__timers timers;
 	struct soon__stacks stacks;
-	struct soon__offload *offload; /* NULL until the first use */
+	struct soon__lane *lanes; /* into the pools that it has used in this run; see pool.h */
 
 	/* The outermost groups: see soon__core_outer(). */
 	struct soon__group root;    /* the main task's */

@@ -161,6 +161,13 @@ void soon__task_drop_locals(soon_task *task)
 	}
 }
 
+int soon__locals_view_copy(struct soon__locals_view *view, const struct soon__locals *from)
+{
+	view->locals = from ? table_copy(from) : NULL;
+	view->is_own = view->locals != NULL;
+	return from && !view->locals ? -ENOMEM : 0;
+}
+
 void soon__locals_view_end(struct soon__locals_view *view)
 {
 	while (view->is_own) {

@@ -28,6 +28,12 @@ struct soon__locals_view {
 	bool is_own; /* changed: a copy, to be let go of by the thread */
 };
 
+/*
+ * Gives the view a copy of its own, of a table that does not stay with it.
+ * Errors: -ENOMEM.
+ */
+int soon__locals_view_copy(struct soon__locals_view *view, const struct soon__locals *from);
+
 /* Lets go of what the function on the thread has set. */
 void soon__locals_view_end(struct soon__locals_view *view);
 

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * offload.h: the threads that run blocking functions for a core's tasks.
+ * offload.h: what a core knows of the threads that run blocking functions for its tasks. The rest
+ * is in pool.h.
  */
 #ifndef CORE_OFFLOAD_H
 #define CORE_OFFLOAD_H
 
+#include <soon/offload.h>
 #include <soon/thread.h>
 
-struct soon__offload;
+struct soon__lane;
 struct soon__locals_view;
+
+/* The run's own pool as it begins. */
+void soon__pool_init(soon_pool *pool, const soon_opts *opts);
 
 /* The task-locals as the function sees them that this thread runs; NULL on other threads. */
 struct soon__locals_view *soon__offload_view(void);
 
 /*
- * Ends the core's pool, once no task is left, and frees it; nothing happens when there is none. A
- * thread that takes longer than the run's grace to end is reported and left to itself.
+ * Ends the core's use of pools, once no task is left. A pool that no other core uses ends with its
+ * threads; one that takes longer than the run's grace to end is reported and left to itself.
  */
 void soon__offload_stop(soon_core *core);
 

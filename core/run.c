@@ -42,6 +42,7 @@ static void run_init(struct soon__run *run, const struct soon__seams *seams, con
 		run->opts.tasks_max = TASKS_MAX_DEFAULT;
 	if (!run->opts.grace)
 		run->opts.grace = GRACE_DEFAULT;
+	soon__pool_init(&run->pool, &run->opts);
 	debug_fill(run);
 }
 

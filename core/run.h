@@ -7,6 +7,8 @@
 #ifndef CORE_RUN_H
 #define CORE_RUN_H
 
+#include <soon/offload.h>
+
 #include "core/spi/poller.h"
 
 #include <stdbool.h>
@@ -14,6 +16,7 @@
 struct soon__run {
 	soon_opts opts;           /* with the defaults filled in */
 	struct soon__seams seams; /* zero: the real things */
+	soon_pool pool;           /* of soon_offload(), for all cores */
 	bool has_origins;         /* tasks note from where they were spawned */
 	bool has_main_ended;
 	int main_rc;

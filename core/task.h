@@ -55,6 +55,7 @@ struct soon_task {
 	struct soon_gen *gens;       /* generators it opened and has not closed, newest first */
 	struct soon__locals *locals; /* task-locals; NULL for none */
 	struct soon__origin *origin; /* of the spawn; NULL unless stacks are debugged */
+	struct soon__job *reentered; /* whose function it runs for a pool's thread; NULL: none */
 	uint32_t seen;               /* by which search of waits.c, 0: none */
 	uint16_t locks_held;         /* mutexes and the like, which somebody else may wait for */
 	uint16_t frame_loans;        /* tokens it has whose loans are on its own stack */
