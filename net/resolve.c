@@ -7,11 +7,14 @@
 
 #include <soon/assert.h>
 #include <soon/mem.h>
-#include <soon/thread.h>
+#include <soon/offload.h>
 
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
+
+/* Its own threads: a name server that is slow must not hold up a program's other blocking work. */
+static soon_pool lookups = SOON_POOL_INIT(.name = "dns", .threads_max = 8);
 
 struct lookup {
 	const struct soon__host_port *from;
@@ -96,7 +99,7 @@ static int resolve_into(const char *where, struct soon__resolved *into) SOON_SUS
 
 	rc = soon__host_port_parse(where, &from);
 	SOON_ASSERT(rc == 0);
-	rc = soon_offload(lookup_run, &lookup);
+	rc = soon_offload_with(&lookups, lookup_run, &lookup);
 	if (rc == -ENOENT)
 		return soon_fail(rc, "there is no host named \"%.100s\"", from.host);
 	if (rc < 0 && rc != -ECANCELED)
