@@ -16,8 +16,9 @@ import sys
 from pathlib import Path
 
 from benchlib import against, report
+from benchlib.figures import Plan
 from benchlib.programs import Failed, Missing, Programs
-from benchlib.rows import ROWS, Plan
+from benchlib.rows import ROWS
 
 HERE = Path(__file__).resolve().parent
 

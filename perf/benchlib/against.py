@@ -3,9 +3,10 @@
 
 import statistics
 
+from benchlib.figures import Figure
+from benchlib.kinds import Compare, Micro, Race
 from benchlib.programs import Missing
 from benchlib.report import number
-from benchlib.rows import Compare, Figure, Micro, Race
 
 
 def measure(row, new, old, plan):

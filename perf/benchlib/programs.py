@@ -62,10 +62,10 @@ def wait_listening(port, deadline):
 class Server:
     """A running server: `pid` is the process whose CPU time counts."""
 
-    def __init__(self, argv):
+    def __init__(self, argv, cpus=(SERVER_CPU,)):
         self.process = subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            preexec_fn=lambda: settle(SERVER_CPU))
+            preexec_fn=lambda: settle(*cpus))
         self.pid = self.process.pid
         self.port = 0
 
@@ -122,6 +122,17 @@ class Nginx(Server):
             shutil.rmtree(self.prefix, ignore_errors=True)
 
 
+def end_load(process):
+    output, errors = process.communicate()
+    if process.returncode != 0:
+        reason = errors.strip() or "a reply was wrong or a connection lost"
+        raise Failed(f"{reason} (exit {process.returncode})")
+    result = json.loads(output)
+    if result["errors"]:
+        raise Failed(f"{result['errors']} connections failed")
+    return result
+
+
 class Programs:
     """Finds and runs what was built in one build directory."""
 
@@ -137,25 +148,33 @@ class Programs:
     def has(self, spec):
         return (self.build / spec.split()[0]).exists()
 
-    def start(self, spec):
+    def start(self, spec, cpus=(SERVER_CPU,)):
         """Starts "nginx" or "program --flag ..."."""
         words = spec.split()
         if words[0] == "nginx":
             return Nginx()
-        return Server([self.path(words[0]), *words[1:]]).read_port()
+        return Server([self.path(words[0]), *words[1:]], cpus).read_port()
+
+    def begin_load(self, server, arguments, cpu):
+        argv = [self.path("load"), *arguments, f"--port={server.port}", f"--pid={server.pid}"]
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                preexec_fn=lambda: settle(cpu))
 
     def load(self, server, arguments):
         """One load on a running server; returns what the load program measured."""
-        argv = [self.path("load"), *arguments, f"--port={server.port}", f"--pid={server.pid}"]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False,
-                              preexec_fn=lambda: settle(LOAD_CPU))
-        if done.returncode != 0:
-            reason = done.stderr.strip() or "a reply was wrong or a connection lost"
-            raise Failed(f"{reason} (exit {done.returncode})")
-        result = json.loads(done.stdout)
-        if result["errors"]:
-            raise Failed(f"{result['errors']} connections failed")
-        return result
+        return end_load(self.begin_load(server, arguments, LOAD_CPU))
+
+    def loads(self, server, arguments, cpus):
+        """
+        A load on each CPU, at the same time. Returns the server's CPU time for one exchange, and
+        the exchanges of all loads in a second.
+        """
+        running = [self.begin_load(server, arguments, cpu) for cpu in cpus]
+        results = [end_load(load) for load in running]
+        completed = sum(result["completed"] for result in results)
+        # Each watches the whole server; their windows are apart by the start of a process.
+        cpu_ns = sum(result["server_cpu_ns"] for result in results) / len(results)
+        return cpu_ns / completed, sum(result["per_second"] for result in results)
 
     def micro(self, spec, cpus=(SERVER_CPU,)):
         """One run of a micro benchmark; returns its figures by name."""
