@@ -162,9 +162,9 @@ static int run_select(void *unused)
 int main(int argc, char **argv)
 {
 	static const struct micro_bench benches[] = {
-		{ "item", run_item },
-		{ "buffered", run_buffered },
-		{ "select", run_select },
+		{ "item", run_item, NULL },
+		{ "buffered", run_buffered, NULL },
+		{ "select", run_select, NULL },
 	};
 
 	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));

@@ -34,6 +34,7 @@ int micro_measure_print(int (*rounds)(uint64_t count), uint64_t count, const cha
 struct micro_bench {
 	const char *name;
 	int (*run)(void *unused);
+	const struct soon_opts *opts; /* of the run; NULL for the defaults */
 };
 
 /* The main of a program with several. */

@@ -84,8 +84,8 @@ static int run_many(void *unused)
 int main(int argc, char **argv)
 {
 	static const struct micro_bench benches[] = {
-		{ "trip", run_trip },
-		{ "many", run_many },
+		{ "trip", run_trip, NULL },
+		{ "many", run_many, NULL },
 	};
 
 	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));

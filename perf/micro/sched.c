@@ -229,11 +229,11 @@ static int run_group(void *unused)
 int main(int argc, char **argv)
 {
 	static const struct micro_bench benches[] = {
-		{ "yield", run_yield },
-		{ "spawn", run_spawn },
-		{ "group", run_group },
-		{ "within", run_within },
-		{ "gen", run_gen },
+		{ "yield", run_yield, NULL },
+		{ "spawn", run_spawn, NULL },
+		{ "group", run_group, NULL },
+		{ "within", run_within, NULL },
+		{ "gen", run_gen, NULL },
 	};
 
 	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));

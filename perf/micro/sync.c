@@ -99,8 +99,8 @@ static int run_sem(void *unused)
 int main(int argc, char **argv)
 {
 	static const struct micro_bench benches[] = {
-		{ "mutex", run_mutex },
-		{ "sem", run_sem },
+		{ "mutex", run_mutex, NULL },
+		{ "sem", run_sem, NULL },
 	};
 
 	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));

@@ -11,7 +11,7 @@ int micro_main(int argc, char **argv, const struct micro_bench *benches, size_t 
 {
 	for (size_t i = 0; i < count; i++) {
 		if (argc == 2 && strcmp(argv[1], benches[i].name) == 0) {
-			int rc = soon_run(benches[i].run, NULL);
+			int rc = soon_run_with(benches[i].opts, benches[i].run, NULL);
 
 			if (rc < 0)
 				micro_die(argv[1], rc);

@@ -3,7 +3,7 @@
  * From other threads to a core, through public calls. The core has the first CPU that the process
  * may use, the other threads the second; where there is one, all share it.
  *
- *	micro_thread post_cost|post_calls|post|post8|trip
+ *	micro_thread post_cost|post_calls|post|post8|trip|trip_spin
  *
  * post_cost: what a post costs the thread that posts, while the core is busy. The callbacks were
  * just written by that thread, as they are where each carries a request; `post_cost_again` is the
@@ -11,19 +11,21 @@
  * post_calls: how many system calls it makes for that.
  * post, post8: elapsed time until all of many posts have been executed, from 1 and from 8 threads.
  * That none is lost, and each thread's come in their order, is checked.
- * trip: a thread posts, waits for the future that the callback sets, and begins again.
+ * trip: a thread posts, waits for the semaphore that the callback posts, and begins again; nobody
+ * spins. trip_spin: it waits for a future, and both sides may spin, as they do by default.
  */
 #include <soon/future.h>
 #include <soon/task.h>
 #include <soon/thread.h>
 
 #include "../common/clock.h"
-#include "calls.h"
 #include "micro.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,9 +148,9 @@ static int measure_post_calls(void)
 
 	if (rc < 0)
 		return rc;
-	calls_begin();
+	syscalls_begin();
 	rc = post_bursts(true, CLOCK_MONOTONIC, &ns);
-	calls = calls_end();
+	calls = syscalls_end();
 	return rc < 0 ? rc : (int)calls;
 }
 
@@ -211,22 +213,48 @@ static int measure_post8(void)
 	return rc;
 }
 
+/* The answer goes to a semaphore: no spinning on this side either. */
 struct trip {
 	soon_callback callback;
-	soon_future answer;
+	sem_t answered;
 };
 
 static void answer(soon_callback *callback)
 {
-	soon_future_set(&((struct trip *)callback)->answer, 0, 0);
+	(void)sem_post(&((struct trip *)callback)->answered);
 }
 
 static int trip_often(uint64_t count)
 {
+	struct trip trip = { .callback = { .fn = answer } };
+	int rc = 0;
+
+	(void)sem_init(&trip.answered, 0, 0);
+	for (uint64_t i = 0; i < count && rc == 0; i++) {
+		rc = soon_post(core, &trip.callback);
+		while (rc == 0 && sem_wait(&trip.answered) != 0)
+			continue;
+	}
+	(void)sem_destroy(&trip.answered);
+	return rc;
+}
+
+struct future_trip {
+	soon_callback callback;
+	soon_future answer;
+};
+
+static void answer_future(soon_callback *callback)
+{
+	soon_future_set(&((struct future_trip *)callback)->answer, 0, 0);
+}
+
+static int future_trip_often(uint64_t count)
+{
 	int rc = 0;
 
 	for (uint64_t i = 0; i < count && rc == 0; i++) {
-		struct trip trip = { .callback = { .fn = answer } };
+		struct future_trip trip = { .callback = { .fn = answer_future } };
 
 		rc = soon_post(core, &trip.callback);
 		if (rc == 0)
@@ -236,21 +264,34 @@ static int trip_often(uint64_t count)
 	return rc;
 }
 
-static int measure_trip(void)
+static int measure_trips(int (*rounds)(uint64_t count), const char *name)
 {
 	double ns;
-	int rc = micro_measure(trip_often, TRIPS, CLOCK_MONOTONIC, &ns);
+	int rc = micro_measure(rounds, TRIPS, CLOCK_MONOTONIC, &ns);
 
 	if (rc == 0)
-		micro_print("trip", ns / 1000, "us");
+		micro_print(name, ns / 1000, "us");
 	return rc;
+}
+
+static int measure_trip(void)
+{
+	return measure_trips(trip_often, "trip");
+}
+
+static int measure_future_trip(void)
+{
+	return measure_trips(future_trip_often, "trip");
 }
 
 /* Runs `measure` on another thread, which tells by the future `ended` that it is done. */
 static void *beside_main(void *arg)
 {
 	int (*const *measure)(void) = arg;
+	int rc = future_trip_often(1); /* looks at the CPUs before it is bound to one */
 
+	if (rc < 0)
+		micro_die("soon_post", rc);
 	micro_pin(1);
 	soon_future_set(&ended, (*measure)(), 0);
 	return NULL;
@@ -310,14 +351,21 @@ static int run_trip(void *unused)
 	return beside(measure_trip, false);
 }
 
+static int run_future_trip(void *unused)
+{
+	(void)unused;
+	return beside(measure_future_trip, false);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct micro_bench benches[] = {
-		{ "post_cost", run_post_cost },
-		{ "post_calls", run_post_calls },
-		{ "post", run_post },
-		{ "post8", run_post8 },
-		{ "trip", run_trip },
+		{ "post_cost", run_post_cost, NULL },
+		{ "post_calls", run_post_calls, NULL },
+		{ "post", run_post, NULL },
+		{ "post8", run_post8, NULL },
+		{ "trip", run_trip, NULL },
+		{ "trip_spin", run_future_trip, NULL },
 	};
 
 	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* See calls.h. A seccomp filter sends the thread SIGSYS in place of each call. */
-#include "calls.h"
+/* See syscalls.h. A seccomp filter sends the thread SIGSYS in place of each call. */
+#include "syscalls.h"
 
 #include "micro.h"
 
@@ -30,7 +30,7 @@ static void on_call(int signal_number, siginfo_t *info, void *context)
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (call), 0, 1),                                         \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
-void calls_begin(void)
+void syscalls_begin(void)
 {
 	static struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -49,7 +49,7 @@ void calls_begin(void)
 		micro_die("seccomp", -errno);
 }
 
-unsigned calls_end(void)
+unsigned syscalls_end(void)
 {
 	is_ended = true;
 	return (unsigned)made;
