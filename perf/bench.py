@@ -78,11 +78,11 @@ def measure_rows(names, measure):
                 print(report.line(name, figure), flush=True)
         except Missing as missing:
             results[name] = f"missing: {missing}"
-            print(f"{'none':8}{name:10}{results[name]}", flush=True)
+            print(f"{'none':8}{name:12}{results[name]}", flush=True)
         except Failed as failed:
             is_failed = True
             results[name] = f"failed: {failed}"
-            print(f"{'FAILED':8}{name:10}{results[name]}", flush=True)
+            print(f"{'FAILED':8}{name:12}{results[name]}", flush=True)
     return results, is_failed
 
 

@@ -64,9 +64,9 @@ def line(key, figure):
         figure.bar.stretch is not None and f"stretch {figure.bar.text(figure.bar.stretch)}",
     ) if text)
     value = f"{number(figure.value)} {figure.unit}".strip()
-    return (f"{figure.verdict:8}{key:10}{figure.title}: {value} [{spread(figure)}]"
+    return (f"{figure.verdict:8}{key:12}{figure.title}: {value} [{spread(figure)}]"
             f"{'  (' + bars + ')' if bars else ''}"
-            f"{chr(10) + ' ' * 18 + figure.note if figure.note else ''}")
+            f"{chr(10) + ' ' * 20 + figure.note if figure.note else ''}")
 
 
 def markdown(date, facts, results):

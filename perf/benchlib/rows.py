@@ -71,8 +71,11 @@ ROWS = {
     "offload": Race("offload", "offload round trip", "us", {
         "soon": "micro_offload trip", **peers("offload"),
     }, ratio=Bar(1.0, 0.8), aside=("Go",), cpus=BOTH),
+    "offloadspin": Micro("micro_offload trip_spin", [
+        ("offload", "the same, with adaptive spin and a CPU to spare", "us", Bar(4, 1.5)),
+    ], cpus=BOTH),
     "offload1": Race("offload", "the same, both on one CPU", "us", {
-        "soon": "micro_offload trip", **peers("offload"),
+        "soon": "micro_offload trip_spin", **peers("offload"),
     }, aside=("Go",)),
     "jobs": Race("offload_many", "offload, 1000 tasks, per job", "ns", {
         "soon": "micro_offload many", **peers("offload_many"),
