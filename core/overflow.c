@@ -2,6 +2,7 @@
 #include "overflow.h"
 
 #include "core.h"
+#include "log.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -52,6 +53,7 @@ static void on_fault(int signo, siginfo_t *info, void *context)
 	const struct sigaction *previous = signo == SIGSEGV ? &previous_segv : &previous_bus;
 
 	name_overflow(info->si_addr);
+	soon__log_last();
 	if (previous->sa_flags & SA_SIGINFO) {
 		previous->sa_sigaction(signo, info, context);
 		return;

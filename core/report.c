@@ -15,6 +15,7 @@
 #include "core/spi/watch.h"
 
 #include "core.h"
+#include "log.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -217,6 +218,7 @@ void soon_die(const char *fmt, ...)
 {
 	va_list args;
 
+	soon__log_last(); /* what led to it comes first */
 	va_start(args, fmt);
 	file_text(SOON_REPORT_ERROR, 0, NULL, fmt, args);
 	va_end(args);

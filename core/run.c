@@ -5,6 +5,7 @@
 #include "run.h"
 
 #include "core.h"
+#include "log.h"
 #include "origin.h"
 #include "overflow.h"
 #include "quit.h"
@@ -132,6 +133,7 @@ out_fini:
 	soon__overflow_fini(&overflow);
 out_release:
 	soon__core_release(core);
+	soon__log_end_run();
 	return rc;
 }
 

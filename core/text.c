@@ -228,6 +228,21 @@ int soon__write_all(int fd, const char *data, size_t len)
 	return rc;
 }
 
+ssize_t soon__write_once(int fd, const char *data, size_t len)
+{
+	struct pipe_guard guard;
+	ssize_t n;
+
+	guard_begin(&guard);
+	do {
+		n = write(fd, data, len);
+		if (n < 0)
+			n = -errno;
+	} while (n == -EINTR);
+	guard_end(&guard, n < 0 ? (int)n : 0);
+	return n;
+}
+
 int soon__writev_all(int fd, const struct iovec *pieces, int count, size_t len)
 {
 	struct pipe_guard guard;

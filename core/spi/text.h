@@ -55,6 +55,9 @@ void soon__text_flush(struct soon__text *text);
  */
 int soon__write_all(int fd, const char *data, size_t len);
 
+/* Writes some of it and returns how much, or fails; -EPIPE without the signal. Signal-safe. */
+ssize_t soon__write_once(int fd, const char *data, size_t len);
+
 /* Writes `len` bytes in pieces by one system call, or fails as above; -EIO when a part got out. */
 int soon__writev_all(int fd, const struct iovec *pieces, int count, size_t len);
 
