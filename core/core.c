@@ -9,6 +9,7 @@
 #include "cpus.h"
 #include "dump.h"
 #include "future.h"
+#include "interrupt.h"
 #include "quit.h"
 #include "run.h"
 
@@ -44,6 +45,7 @@ static void forget_cores(void)
 		core->live_run = 0;
 	unlock_cores();
 	soon__quit_forget();
+	soon__interrupt_forget();
 }
 
 static void watch_forks(void)

@@ -5,6 +5,7 @@
 #include "run.h"
 
 #include "core.h"
+#include "interrupt.h"
 #include "log.h"
 #include "origin.h"
 #include "overflow.h"
@@ -58,6 +59,7 @@ static void cancel_outer(struct soon__group *group)
 void soon__run_main_ended(struct soon__run *run, soon_core *core)
 {
 	run->has_main_ended = true;
+	soon__interrupt_main_ended(core);
 	if (run->seams.main_ended)
 		run->seams.main_ended(run->seams.data);
 	cancel_outer(&core->service);
@@ -91,6 +93,7 @@ static int run_main(soon_core *core, soon__fn fn, uint64_t arg, const soon_site 
 	}
 	soon__task_launch(main_task, &core->root, fn, arg, site);
 	soon__quit_register(core);
+	soon__interrupt_begin(core);
 	rc = soon__core_loop(core);
 	if (rc < 0)
 		soon_die("soon_run: the poller '%s' failed for good: %s", core->poller->ops->name,
@@ -129,6 +132,7 @@ int soon__run_on(const struct soon__seams *seams, const soon_opts *opts, soon__f
 		goto out_fini;
 	rc = run_main(core, fn, arg, site);
 	soon__core_close(core);
+	soon__interrupt_end(core);
 out_fini:
 	soon__overflow_fini(&overflow);
 out_release:

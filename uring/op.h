@@ -25,6 +25,7 @@
 #define URING_OP_H
 
 #include <soon/assert.h>
+#include <soon/signal.h>
 
 #include "core/spi/list.h"
 #include "core/spi/park.h"
@@ -126,7 +127,7 @@ struct soon__io {
 	bool is_hurried;   /* a task waits for a try: the next turn tells it, and must not wait */
 	struct soon__bufs bufs;
 	struct soon__list backing_off; /* acceptors out of descriptors, by their `backing_off` */
-	struct soon__signals *signals; /* what soon_signal_wait blocked, or NULL */
+	soon_signals *signals; /* open handles for signals, the newest first */
 	struct soon__list started[SOON__FD_BUCKETS]; /* ops that are not IDLE, by descriptor */
 };
 
@@ -214,7 +215,7 @@ void soon__receivers_feed(struct soon__io *io);
 /* Ends those that wait for a buffer in order to read from `fd`, which is being closed. */
 void soon__receivers_close(struct soon__io *io, int fd);
 
-/* Gives back the signals that soon_signal_wait blocked. */
+/* Closes what is left of handles for signals. */
 void soon__signals_restore(struct soon__io *io);
 
 #endif

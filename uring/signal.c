@@ -1,90 +1,242 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * soon_signal_wait: the signals are blocked, so they stay pending until somebody asks for them, and
- * a signalfd asks. They stay blocked between two calls; the first call remembers what to restore.
+ * signal.c: reading signals that are pending, which a signalfd tells of; see signal_table.h for how
+ * they come to be so. soon_signal_wait() has one handle a core, whose set grows by what is asked
+ * for, and a signalfd for each call.
  */
 #include <soon/io.h>
 #include <soon/mem.h>
 #include <soon/signal.h>
 
 #include "op.h"
+#include "signal_table.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-struct soon__signals {
-	sigset_t before; /* the thread's mask before the first call */
-	bool is_waited;
+struct soon_signals {
+	struct soon__io *io;
+	soon_signals *next; /* in io->signals */
+	uint64_t set;
+	uint64_t unblocked; /* what of it the thread did not block before */
+	uint64_t waited;    /* for what of it somebody waits */
+	struct soon__signal_taker taker;
+	char waiter[sizeof((struct soon__signal_taker *)0)->task]; /* who does, for reports */
+	int fd; /* -1: it is the one of soon_signal_wait() */
 };
 
-static int add(sigset_t *set, int sig)
+static void name_self(char *buf, size_t size)
 {
-	if (sig == SIGKILL || sig == SIGSTOP || sigaddset(set, sig) != 0)
-		return -EINVAL;
+	(void)snprintf(buf, size, "%s", soon_task_name(NULL));
+}
+
+/* A handle without signals. */
+static soon_signals *make(struct soon__io *io, const soon_site *site)
+{
+	soon_signals *signals = soon_zalloc(sizeof *signals);
+
+	if (!signals)
+		return NULL;
+	signals->io = io;
+	signals->fd = -1;
+	signals->taker.site = site;
+	name_self(signals->taker.task, sizeof signals->taker.task);
+	return signals;
+}
+
+static void link_in(soon_signals *signals)
+{
+	signals->next = signals->io->signals;
+	signals->io->signals = signals;
+}
+
+static int claim(soon_signals *signals, uint64_t set)
+{
+	uint64_t unblocked;
+	int rc = soon__signals_claim(set, &signals->taker, &unblocked);
+
+	if (rc < 0)
+		return rc;
+	signals->set |= set;
+	signals->unblocked |= unblocked;
 	return 0;
 }
 
-static int block(struct soon__io *io, const sigset_t *set)
+static int open_fd(uint64_t set)
 {
-	int rc;
+	sigset_t wanted = soon__sigset(set);
+	int fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 
-	if (io->signals != NULL)
-		return -pthread_sigmask(SIG_BLOCK, set, NULL);
-	io->signals = soon_zalloc(sizeof(*io->signals));
-	if (io->signals == NULL)
+	return fd < 0 ? -errno : fd;
+}
+
+static void end(soon_signals *signals)
+{
+	soon__signals_release(signals->set, signals->unblocked);
+	if (signals->fd >= 0)
+		(void)close(signals->fd); /* nothing is in flight on it any more */
+	soon_free(signals);
+}
+
+static int may_take(uint64_t set)
+{
+	if (!soon_self())
+		return soon__checkpoint("signals_open"); /* refuses, and says so */
+	if (!soon__io_self())
+		return -EOPNOTSUPP;
+	return soon__signals_check(set);
+}
+
+int soon__signals_open(uint64_t set, const soon_site *site, soon_signals **ret_signals)
+{
+	soon_signals *signals;
+	int rc = may_take(set);
+
+	if (rc < 0)
+		return rc;
+	signals = make(soon__io_self(), site);
+	if (!signals)
 		return -ENOMEM;
-	rc = -pthread_sigmask(SIG_BLOCK, set, &io->signals->before);
-	SOON_ASSERT(rc == 0);
-	return rc;
+	rc = signals->fd = open_fd(set);
+	if (rc >= 0)
+		rc = claim(signals, set);
+	if (rc < 0) {
+		if (signals->fd >= 0)
+			(void)close(signals->fd);
+		soon_free(signals);
+		return rc;
+	}
+	link_in(signals);
+	*ret_signals = signals;
+	return 0;
+}
+
+void soon_signals_close(soon_signals *signals)
+{
+	soon_signals **link;
+
+	if (!signals)
+		return;
+	if (soon__io_enter(signals->io, signals->fd, "signals_close") < 0)
+		soon_die("soon_signals_close: not on the core that opened it");
+	if (signals->waited)
+		soon_die("soon_signals_close: task '%s' is waiting with it", signals->waiter);
+	for (link = &signals->io->signals; *link != signals; link = &(*link)->next)
+		SOON_ASSERT(*link != NULL);
+	*link = signals->next;
+	end(signals);
 }
 
 void soon__signals_restore(struct soon__io *io)
 {
-	if (io->signals == NULL)
-		return;
-	SOON_ASSERT(!io->signals->is_waited);
-	(void)pthread_sigmask(SIG_SETMASK, &io->signals->before, NULL);
-	soon_free(io->signals);
-	io->signals = NULL;
+	while (io->signals) {
+		soon_signals *signals = io->signals;
+
+		SOON_ASSERT(!signals->waited);
+		if (signals->taker.site)
+			soon_report_at(SOON_REPORT_WARNING, 0, signals->taker.site,
+				"signals that task '%s' opened at %s:%d were not closed",
+				signals->taker.task, signals->taker.site->file,
+				signals->taker.site->line);
+		io->signals = signals->next;
+		end(signals);
+	}
 }
 
-static int take_one(int fd) SOON_SUSPENDS
+/* ---- waiting ----------------------------------------------------------------------------- */
+
+static int take_one(int fd, soon_signal_info *ret_info) SOON_SUSPENDS
 {
 	struct signalfd_siginfo info;
 	int rc;
 
 	do {
-		ssize_t n = read(fd, &info, sizeof(info));
+		ssize_t n = read(fd, &info, sizeof info);
 
-		if (n == (ssize_t)sizeof(info))
-			return (int)info.ssi_signo;
-		if (errno != EAGAIN)
-			return -errno;
-		/* Another thread may have taken it between the poll and the read: again. */
+		if (n == (ssize_t)sizeof info)
+			break;
+		if (n >= 0 || errno != EAGAIN)
+			return n >= 0 ? -EIO : -errno;
 		rc = soon_poll_fd(fd, POLLIN);
-	} while (rc >= 0);
+		if (rc < 0)
+			return rc;
+	} while (true);
+	if (ret_info)
+		*ret_info = (soon_signal_info){
+			.signo = (int)info.ssi_signo,
+			.code = info.ssi_code,
+			.pid = (pid_t)info.ssi_pid,
+			.uid = info.ssi_uid,
+			.value = (int64_t)info.ssi_ptr,
+		};
+	return (int)info.ssi_signo;
+}
+
+/* Waits with `fd` for some of the handle's signals, which are of its set. */
+static int wait_for(soon_signals *signals, uint64_t set, int fd, soon_signal_info *ret_info)
+	SOON_SUSPENDS
+{
+	int rc;
+
+	if (signals->waited & set) {
+		soon_report_at(SOON_REPORT_ERROR, -EBUSY, signals->taker.site,
+			"%s in task '%s': task '%s' is waiting for that signal already",
+			signals->fd >= 0 ? "soon_signals_next" : "soon_signal_wait",
+			soon_task_name(NULL), signals->waiter);
+		return -EBUSY;
+	}
+	name_self(signals->waiter, sizeof signals->waiter);
+	signals->waited |= set;
+	rc = take_one(fd, ret_info);
+	signals->waited &= ~set;
 	return rc;
 }
 
-static int wait_for(struct soon__io *io, const sigset_t *set) SOON_SUSPENDS
+int soon_signals_next(soon_signals *signals, soon_signal_info *ret_info)
 {
-	int fd;
-	int rc;
+	int rc = soon__checkpoint("signals_next");
 
-	if (io->signals != NULL && io->signals->is_waited)
-		return -EBUSY;
-	rc = block(io, set);
+	if (rc == 0)
+		rc = soon__io_enter(signals->io, signals->fd, "signals_next");
+	return rc < 0 ? rc : wait_for(signals, signals->set, signals->fd, ret_info);
+}
+
+/* The core's handle for soon_signal_wait(), with at least these signals. */
+static int widen(struct soon__io *io, uint64_t set, soon_signals **ret_signals)
+{
+	soon_signals *signals = io->signals;
+	uint64_t missing;
+	int rc = 0;
+
+	while (signals && signals->fd >= 0)
+		signals = signals->next;
+	if (!signals) {
+		signals = make(io, NULL);
+		if (!signals)
+			return -ENOMEM;
+		link_in(signals);
+	}
+	missing = set & ~signals->set;
+	if (missing)
+		rc = claim(signals, missing);
+	*ret_signals = signals;
+	return rc;
+}
+
+static int wait_widened(struct soon__io *io, uint64_t set) SOON_SUSPENDS
+{
+	soon_signals *signals;
+	int rc = widen(io, set, &signals), fd;
+
 	if (rc < 0)
 		return rc;
-	fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+	fd = open_fd(set);
 	if (fd < 0)
-		return -errno;
-	io->signals->is_waited = true;
-	rc = take_one(fd);
-	io->signals->is_waited = false;
+		return fd;
+	rc = wait_for(signals, set, fd, NULL);
 	(void)close(fd); /* nothing is in flight on it any more */
 	return rc;
 }
@@ -92,19 +244,20 @@ static int wait_for(struct soon__io *io, const sigset_t *set) SOON_SUSPENDS
 int soon_signal_wait(int first, ...)
 {
 	va_list args;
-	sigset_t set;
+	uint64_t set = 0;
 	int rc = soon__checkpoint("signal_wait");
 
 	if (rc < 0)
 		return rc;
-	if (soon__io_self() == NULL)
-		return -EOPNOTSUPP;
-	if (first == 0)
-		return -EINVAL;
-	(void)sigemptyset(&set);
 	va_start(args, first);
-	for (int sig = first; sig != 0 && rc == 0; sig = va_arg(args, int))
-		rc = add(&set, sig);
+	for (int sig = first; sig != 0 && rc == 0; sig = va_arg(args, int)) {
+		if (sig < 0 || sig > SOON__SIGNALS_MAX)
+			rc = -EINVAL;
+		else
+			set |= SOON_SIG(sig);
+	}
 	va_end(args);
-	return rc < 0 ? rc : wait_for(soon__io_self(), &set);
+	if (rc == 0)
+		rc = may_take(set);
+	return rc < 0 ? rc : wait_widened(soon__io_self(), set);
 }

@@ -35,6 +35,17 @@ typedef enum soon_io {
 	SOON_IO_EPOLL, /* epoll; -EOPNOTSUPP until that back end exists */
 } soon_io;
 
+/* What SIGINT does to a run in whose process it has its default meaning. */
+typedef enum soon_sigint {
+	/*
+	 * The first cancels the main task, with the reason SIGINT; soon_run() then returns what that
+	 * made of it. One more, or one after main has ended, does not wait any longer: a dump, and
+	 * the process exits with 130.
+	 */
+	SOON_SIGINT_CANCEL,
+	SOON_SIGINT_LEAVE, /* it keeps its default meaning */
+} soon_sigint;
+
 /* Zero means the default in every field. */
 typedef struct soon_opts {
 	size_t stack_bytes; /* of each task; default 256 KiB of address space */
@@ -45,6 +56,7 @@ typedef struct soon_opts {
 	unsigned offload_threads; /* default max(8, 2 * cpus) */
 	bool keep_running;        /* when a background task fails, the main task is not cancelled */
 	bool no_dump_signal;      /* SIGQUIT is not taken for a dump of this run, see dump.h */
+	soon_sigint sigint;       /* what SIGINT does */
 } soon_opts;
 
 /* Zero means the default in every field. */
