@@ -54,8 +54,11 @@ static __attribute__((noreturn)) void leave(soon_core *core, const void *ucontex
 	struct soon__place place = soon__place_of_signal(ucontext);
 
 	soon__log_last();
-	(void)soon__write_all(STDERR_FILENO, text, sizeof text - 1);
-	(void)soon__dump(core, STDERR_FILENO, 0, &place);
+	/* Where the run is being closed there is nothing to show any more. */
+	if (core->is_dumpable) {
+		(void)soon__write_all(STDERR_FILENO, text, sizeof text - 1);
+		(void)soon__dump(core, STDERR_FILENO, 0, &place);
+	}
 	_exit(SOON__INTERRUPT_EXIT);
 }
 

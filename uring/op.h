@@ -127,7 +127,7 @@ struct soon__io {
 	bool is_hurried;   /* a task waits for a try: the next turn tells it, and must not wait */
 	struct soon__bufs bufs;
 	struct soon__list backing_off; /* acceptors out of descriptors, by their `backing_off` */
-	soon_signals *signals; /* open handles for signals, the newest first */
+	soon_signals *signals;         /* open handles for signals, the newest first */
 	struct soon__list started[SOON__FD_BUCKETS]; /* ops that are not IDLE, by descriptor */
 };
 

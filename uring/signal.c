@@ -81,10 +81,10 @@ static void end(soon_signals *signals)
 	soon_free(signals);
 }
 
-static int may_take(uint64_t set)
+static int may_take(uint64_t set, const char *what)
 {
 	if (!soon_self())
-		return soon__checkpoint("signals_open"); /* refuses, and says so */
+		return soon__checkpoint(what); /* refuses, and says so */
 	if (!soon__io_self())
 		return -EOPNOTSUPP;
 	return soon__signals_check(set);
@@ -93,7 +93,7 @@ static int may_take(uint64_t set)
 int soon__signals_open(uint64_t set, const soon_site *site, soon_signals **ret_signals)
 {
 	soon_signals *signals;
-	int rc = may_take(set);
+	int rc = may_take(set, "signals_open");
 
 	if (rc < 0)
 		return rc;
@@ -231,6 +231,9 @@ static int wait_widened(struct soon__io *io, uint64_t set) SOON_SUSPENDS
 	soon_signals *signals;
 	int rc = widen(io, set, &signals), fd;
 
+	/* They are taken even if the scope is cancelled: from the first call on, none is lost. */
+	if (rc == 0)
+		rc = soon__checkpoint("signal_wait");
 	if (rc < 0)
 		return rc;
 	fd = open_fd(set);
@@ -245,10 +248,8 @@ int soon_signal_wait(int first, ...)
 {
 	va_list args;
 	uint64_t set = 0;
-	int rc = soon__checkpoint("signal_wait");
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
 	va_start(args, first);
 	for (int sig = first; sig != 0 && rc == 0; sig = va_arg(args, int)) {
 		if (sig < 0 || sig > SOON__SIGNALS_MAX)
@@ -258,6 +259,6 @@ int soon_signal_wait(int first, ...)
 	}
 	va_end(args);
 	if (rc == 0)
-		rc = may_take(set);
+		rc = may_take(set, "signal_wait");
 	return rc < 0 ? rc : wait_widened(soon__io_self(), set);
 }

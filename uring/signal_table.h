@@ -2,8 +2,8 @@
 /*
  * signal_table.h: which signal is whose, in the whole process.
  *
- * A signal that was taken has our handler in the place of whatever handled it, and is blocked on the
- * taker's thread. So it either stays pending until that thread reads it, or the kernel finds a
+ * A signal that was taken has our handler in the place of whatever handled it, and is blocked on
+ * the taker's thread. So it either stays pending until that thread reads it, or the kernel finds a
  * thread that does not block it, where the handler passes it on to the taker's, with who sent it.
  */
 #ifndef URING_SIGNAL_TABLE_H

@@ -80,6 +80,13 @@ ROWS = {
     "jobs": Race("offload_many", "offload, 1000 tasks, per job", "ns", {
         "soon": "micro_offload many", **peers("offload_many"),
     }, Bar(110, 60), aside=("Go",), cpus=BOTH),
+    "log": Micro("micro_log record", [
+        ("log_record", "log record with three fields, on the core", "ns", Bar()),
+        ("log_line", "the rest of it: the line, on the log's thread", "ns", Bar()),
+    ], cpus=BOTH),
+    "logoff": Micro("micro_log off", [
+        ("log_off", "log record whose level is off", "ns", Bar(1)),
+    ]),
     "chan": Micro("micro_chan item", [
         ("chan_item", "item over an unbuffered channel between two tasks", "ns", Bar(40)),
     ]),

@@ -13,6 +13,7 @@ import sys
 
 def normal(text):
     text = re.sub(r"\S*/([\w.]+):\d+", r"\1:N", text)
+    text = re.sub(r"\b(at=[\w.]+:|thread=)\d+", r"\1N", text)
     return re.sub(r"\b\d+(\.\d+)? (ns|us|ms|s)\b", "T", text)
 
 

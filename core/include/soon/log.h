@@ -126,7 +126,8 @@ SOON_API uint64_t soon_log_lost(void) SOON_ANY_THREAD;
  * A sink of reports, for soon_on_report(): they become records of the category "soon", in order
  * with all others. One that has no room goes to stderr, as it would have without.
  */
-SOON_API int soon_log_report(const soon_report *report, void *SOON_NULLABLE unused) SOON_ANY_THREAD;
+SOON_API SOON_NODISCARD int soon_log_report(const soon_report *report, void *SOON_NULLABLE unused)
+	SOON_ANY_THREAD;
 
 /*
  * soon_log(level, message, field...) and, by level, soon_log_error() to soon_log_trace().

@@ -38,9 +38,9 @@ typedef enum soon_io {
 /* What SIGINT does to a run in whose process it has its default meaning. */
 typedef enum soon_sigint {
 	/*
-	 * The first cancels the main task, with the reason SIGINT; soon_run() then returns what that
-	 * made of it. One more, or one after main has ended, does not wait any longer: a dump, and
-	 * the process exits with 130.
+	 * The first cancels the main task, with the reason SIGINT; soon_run() returns what that
+	 * made of it. One more, or one after main has ended, does not wait any longer: a dump,
+	 * and the process exits with 130.
 	 */
 	SOON_SIGINT_CANCEL,
 	SOON_SIGINT_LEAVE, /* it keeps its default meaning */
