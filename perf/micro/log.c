@@ -21,7 +21,7 @@
 #define BURSTS 400u
 #define LEVELS 20000000u
 
-static double cpu_ns(clockid_t clock)
+static double cpu_time(clockid_t clock)
 {
 	struct timespec ts;
 
@@ -33,20 +33,20 @@ static double cpu_ns(clockid_t clock)
 static int log_bursts(double *ret_core, double *ret_all)
 {
 	static double core[BURSTS];
-	double all = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+	double all = cpu_time(CLOCK_PROCESS_CPUTIME_ID);
 
 	for (unsigned i = 0; i < BURSTS; i++) {
-		double before = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+		double before = cpu_time(CLOCK_THREAD_CPUTIME_ID);
 
 		for (unsigned k = 0; k < BURST; k++)
 			soon_log_info("served", SOON_F("path", "/index.html"),
 				SOON_F("status", 200), SOON_F_NS("took", (soon_ns)k));
-		core[i] = (cpu_ns(CLOCK_THREAD_CPUTIME_ID) - before) / BURST;
+		core[i] = (cpu_time(CLOCK_THREAD_CPUTIME_ID) - before) / BURST;
 		if (soon_log_flush(SOON_S(10)) < 0)
 			return -ETIMEDOUT;
 	}
 	*ret_core = micro_median(core, BURSTS);
-	*ret_all = (cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - all) / (BURST * BURSTS);
+	*ret_all = (cpu_time(CLOCK_PROCESS_CPUTIME_ID) - all) / (BURST * BURSTS);
 	return 0;
 }
 
@@ -92,8 +92,8 @@ static int run_off(void *unused)
 int main(int argc, char **argv)
 {
 	static const struct micro_bench benches[] = {
-		{ "record", run_record },
-		{ "off", run_off },
+		{ "record", run_record, NULL },
+		{ "off", run_off, NULL },
 	};
 
 	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));
