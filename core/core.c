@@ -8,6 +8,7 @@
 
 #include "cpus.h"
 #include "dump.h"
+#include "fork.h"
 #include "future.h"
 #include "interrupt.h"
 #include "quit.h"
@@ -33,16 +34,18 @@ static void unlock_cores(void)
 	(void)pthread_mutex_unlock(&cores_lock);
 }
 
-/*
- * The child of a fork inside a task has the task's stack, but neither the ring nor the threads:
- * for it there is no core, and no run goes on. It may call exec or _exit, or begin a run; every
- * suspending call outside that gives -EPERM.
- */
+/* In the child of a fork no run goes on, and nobody will take what is posted: see fork.h. */
 static void forget_cores(void)
 {
+	soon__fork_note(soon__core != NULL);
 	soon__core = NULL;
-	for (soon_core *core = cores; core; core = core->next_core)
+	for (soon_core *core = cores; core; core = core->next_core) {
+		if (core->live_run) {
+			core->is_left_behind = true;
+			soon__inbox_forget(&core->inbox);
+		}
 		core->live_run = 0;
+	}
 	unlock_cores();
 	soon__quit_forget();
 	soon__interrupt_forget();

@@ -55,6 +55,7 @@ struct soon_core {
 	bool has_origins;            /* tasks note from where they were spawned */
 	uint8_t deadlock_step;       /* see deadlock.c; 0: none was found */
 	bool is_shared;              /* its address was given out: whoever has it may post */
+	bool is_left_behind;         /* in a forked child: it runs in the parent, and not here */
 
 	_Atomic(struct soon__log_ring *) log; /* for good, once something was logged */
 };

@@ -147,6 +147,7 @@ static SOON_COLD int emit_in_scope(const struct soon_gen *gen)
 static SOON_COLD int emit_closed(struct soon_gen *gen)
 {
 	const soon_task *task = gen->task;
+	int rc;
 
 	if (gen->refused_count < REFUSED_REPORTED) {
 		gen->refused_count++;
@@ -160,7 +161,8 @@ static SOON_COLD int emit_closed(struct soon_gen *gen)
 			task->name, task->site->file, task->site->line, gen->consumer->task->name);
 	}
 	/* Counts as one of the failed calls after which an ignored cancel is reported. */
-	return soon__checkpoint("emit") == -EPERM ? -EPERM : -EPROTO;
+	rc = soon__checkpoint("emit");
+	return rc < 0 && rc != -ECANCELED ? rc : -EPROTO;
 }
 
 int soon__emit(const void *out, const void *item)

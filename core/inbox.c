@@ -81,7 +81,7 @@ int soon_post(soon_core *core, soon_callback *callback)
 	for (;;) {
 		if (seen == SOON__INBOX_CLOSED) {
 			__atomic_store_n(&callback->soon__pending, 0, __ATOMIC_RELEASE);
-			return -ESHUTDOWN;
+			return core->is_left_behind ? -EOWNERDEAD : -ESHUTDOWN;
 		}
 		if (seen == SOON__INBOX_ASLEEP) {
 			if (push_and_ring(core, callback))
@@ -168,6 +168,13 @@ void soon__inbox_awake(struct soon__inbox *inbox)
 	if (!atomic_compare_exchange_strong_explicit(&inbox->head, &seen, SOON__INBOX_AWAKE,
 		    memory_order_relaxed, memory_order_relaxed))
 		SOON_ASSERT(callback_of(seen) != NULL);
+}
+
+void soon__inbox_forget(struct soon__inbox *inbox)
+{
+	inbox->taken = NULL;
+	atomic_store_explicit(&inbox->head, SOON__INBOX_CLOSED, memory_order_relaxed);
+	atomic_store_explicit(&inbox->ringing, 0, memory_order_relaxed);
 }
 
 void soon__inbox_close(struct soon__inbox *inbox)

@@ -69,6 +69,9 @@ bool soon__inbox_prepare_sleep(struct soon__inbox *inbox);
 /* Takes the announcement back; for every soon__inbox_prepare_sleep() that returned true. */
 void soon__inbox_awake(struct soon__inbox *inbox);
 
+/* In a forked child: refuses further posts; what was accepted is run in the parent. */
+void soon__inbox_forget(struct soon__inbox *inbox);
+
 /*
  * Refuses further posts, runs all that were accepted, and returns when no producer rings any more,
  * so that the poller can go. Nothing happens when it is closed already.

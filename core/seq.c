@@ -112,8 +112,8 @@ int soon_seq_enter(soon_seq *storage, uint64_t number)
 	int cancelled = soon__waitq_checkpoint("seq_enter");
 	int rc;
 
-	if (cancelled == -EPERM)
-		return -EPERM;
+	if (cancelled < 0 && cancelled != -ECANCELED)
+		return cancelled;
 	rc = soon__waitq_enter(&seq->queue, seq->is_running, "seq_enter");
 	if (rc < 0)
 		return rc;

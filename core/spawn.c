@@ -9,6 +9,7 @@
  */
 #include <soon/group.h>
 
+#include "fork.h"
 #include "task_make.h"
 
 #include <string.h>
@@ -89,6 +90,8 @@ static int admit_bounded(struct soon__group *group)
 static inline int admit(struct soon__group *group, const soon_site *site)
 {
 	if (SOON_UNLIKELY(group->core != soon__core)) {
+		if (!soon__core && soon__fork_refuse("spawn") < 0)
+			return -EOWNERDEAD;
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
 			"soon_spawn(%s) at %s:%d: group '%s', opened by task '%s', belongs to "
 			"another thread's core than the caller '%s'",
@@ -158,6 +161,8 @@ int soon__background(soon__fn fn, uint64_t arg, const soon_site *site)
 	int rc;
 
 	if (!soon__core) {
+		if (soon__fork_refuse("background") < 0)
+			return -EOWNERDEAD;
 		soon_report_file(SOON_REPORT_ERROR, -EPERM,
 			"soon_background(%s) at %s:%d: this thread runs no core", site->what,
 			site->file, site->line);

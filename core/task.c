@@ -6,6 +6,7 @@
 #include <soon/task.h>
 
 #include "core.h"
+#include "fork.h"
 #include "gen.h"
 #include "handle.h"
 #include "local.h"
@@ -201,6 +202,10 @@ void soon__unpark(struct soon__wait *wait, ssize_t rc)
 
 SOON_COLD int soon__not_in_task(const char *what)
 {
+	int rc = soon__core ? 0 : soon__fork_refuse(what);
+
+	if (rc < 0)
+		return rc;
 	soon_report_file(SOON_REPORT_ERROR, -EPERM, "soon_%s: must be called in a task; %s", what,
 		soon__core ? "this is a callback on the core's own stack"
 			   : "this thread runs no core");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "waitq.h"
 
+#include "fork.h"
+
 #include <stdio.h>
 
 /* Enough for a run and a task with its name and place; cut beyond. */
@@ -25,6 +27,8 @@ static SOON_COLD int refuse(
 {
 	char owner[PARTY_BYTES];
 
+	if (!soon__core && soon__fork_refuse(what) < 0)
+		return -EOWNERDEAD;
 	if (!soon__core)
 		soon_report_file(SOON_REPORT_ERROR, rc,
 			"soon_%s: must be called on a core's thread; this one runs none", what);

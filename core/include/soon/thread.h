@@ -45,7 +45,8 @@ SOON_API bool soon_on_core(void) SOON_ANY_THREAD;
  * one that is already waiting to run changes nothing and succeeds.
  * Affinity: any, signal-safe. Suspends: never. Ownership: takes `callback` until its fn is called.
  * Returns: 0: it will run before soon_run() returns.
- * Errors: -ESHUTDOWN the core is closed; `callback` is the caller's.
+ * Errors: -ESHUTDOWN the core is closed; -EOWNERDEAD it runs in the process that this one was
+ * forked from. In both cases `callback` is the caller's.
  * Limits: none; a pass of the scheduler runs at most 256 callbacks before tasks get a turn.
  * Cost: no allocation; a system call only when the core sleeps.
  */
