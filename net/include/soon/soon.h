@@ -54,6 +54,9 @@
 #include <soon/listener.h>
 #include <soon/service.h>
 
+/* Other programs, as processes under this one. */
+#include <soon/proc.h>
+
 /* HTTP/1.1; not in a library that was built without its parser. */
 #if __has_include(<soon/http.h>)
 #include <soon/http.h>
