@@ -56,6 +56,7 @@
 
 /* Other programs, as processes under this one. */
 #include <soon/proc.h>
+#include <soon/procpool.h>
 
 /* HTTP/1.1; not in a library that was built without its parser. */
 #if __has_include(<soon/http.h>)
