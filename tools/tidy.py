@@ -59,6 +59,7 @@ ZONES = (
     Zone("tests/unit/uring/", TESTED, ("tests/unit/uring", *HELPERS, "uring"), sibling=True),
     Zone("tests/unit/net/", TESTED, ("tests/unit/net", *HELPERS, "net"), sibling=True),
     Zone("tests/arch/", ("core",), (*HELPERS, "core")),
+    Zone("tests/model/", ("core",), ("tests/model", "core")),
     Zone("tests/fuzz/", ALL, ("tests/fuzz", *HELPERS, "core", "net")),
     Zone("tests/sim/", ALL, ("tests/sim", *HELPERS, "core"), sibling=True),
     Zone("tests/kit/include/", TESTED),

@@ -44,7 +44,7 @@ SOON_API bool soon_on_core(void) SOON_ANY_THREAD;
  * Hands `callback` to `core`, which runs it soon, in the order of each producer's posts. Posting
  * one that is already waiting to run changes nothing and succeeds.
  * Affinity: any, signal-safe. Suspends: never. Ownership: takes `callback` until its fn is called.
- * Returns: 0: it will run before soon_run() returns.
+ * Returns: 0: it will run before soon_run() returns, unless another post of it is just refused.
  * Errors: -ESHUTDOWN the core is closed; -EOWNERDEAD it runs in the process that this one was
  * forked from. In both cases `callback` is the caller's.
  * Limits: none; a pass of the scheduler runs at most 256 callbacks before tasks get a turn.
