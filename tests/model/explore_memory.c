@@ -13,7 +13,7 @@
  *
  * Weaker than this is only what C11 allows besides: a store takes effect at once and after all
  * others, so no load returns a value that is written later in the same run, and two threads' stores
- * are ordered as they ran. Sequentially consistent operations are a bit stronger than C11's.
+ * are ordered as they ran.
  */
 #include "explore_run.h"
 
@@ -267,34 +267,42 @@ static unsigned oldest_readable(const struct place *place)
 	return known > place->oldest ? known : place->oldest;
 }
 
-static void begin(const void *addr, unsigned bytes, int order, enum access access)
+/*
+ * Sequentially consistent operations have an order, which is that of the run: of the variable, none
+ * of them sees less than those before it. Of other variables that says nothing.
+ */
+static struct place *begin(const void *addr, unsigned bytes, int order, enum access access)
 {
+	struct place *place;
+	uint16_t *known;
+
 	explore_step(NULL);
 	touch((uintptr_t)addr, bytes, access);
-	if (order == memory_order_seq_cst)
-		explore_join(explore_current->view, &sc_view);
+	place = place_of(addr, bytes);
+	known = &explore_current->view->at[index_of(place)];
+	if (order == memory_order_seq_cst && *known < sc_view.at[index_of(place)])
+		*known = sc_view.at[index_of(place)];
+	return place;
 }
 
-static void end(int order)
+static void end(const struct place *place, int order)
 {
 	if (order == memory_order_seq_cst)
-		explore_join(&sc_view, explore_current->view);
+		sc_view.at[index_of(place)] = explore_current->view->at[index_of(place)];
 }
 
 static uint64_t load(const void *addr, unsigned bytes, int order)
 {
-	struct place *place;
+	struct place *place = begin(addr, bytes, order, ACCESS_LOAD);
 	unsigned newest, older;
 	uint64_t word;
 
-	begin(addr, bytes, order, ACCESS_LOAD);
-	place = place_of(addr, bytes);
 	newest = place->count - 1;
 	older = newest - oldest_readable(place);
 	older = older < OLDER_MAX ? older : OLDER_MAX;
 	older = explore_pick_value(older + 1);
 	word = take_value(place, newest - older, order);
-	end(order);
+	end(place, order);
 	explore_trace("load %p -> %#jx %s%s", addr, (uintmax_t)word, order_name(order),
 		older > 0 ? " (an old value)" : "");
 	return word;
@@ -317,9 +325,10 @@ static void put(struct place *place, void *addr, unsigned bytes, uint64_t word, 
 
 static void store(void *addr, unsigned bytes, uint64_t word, int order)
 {
-	begin(addr, bytes, order, ACCESS_STORE);
-	put(place_of(addr, bytes), addr, bytes, word, order, NULL);
-	end(order);
+	struct place *place = begin(addr, bytes, order, ACCESS_STORE);
+
+	put(place, addr, bytes, word, order, NULL);
+	end(place, order);
 	explore_trace("store %p <- %#jx %s", addr, (uintmax_t)word, order_name(order));
 }
 
@@ -328,17 +337,15 @@ typedef uint64_t (*modify_fn)(uint64_t old, uint64_t operand);
 static uint64_t modify(
 	void *addr, unsigned bytes, uint64_t operand, int order, modify_fn fn, const char *what)
 {
-	struct place *place;
+	struct place *place = begin(addr, bytes, order, ACCESS_STORE);
 	uint64_t old, word;
 
-	begin(addr, bytes, order, ACCESS_STORE);
-	place = place_of(addr, bytes);
 	old = take_value(place, place->count - 1, order);
 	word = fn(old, operand);
 	if (bytes < 8)
 		word &= (UINT64_C(1) << 8 * bytes) - 1;
 	put(place, addr, bytes, word, order, &place->values[place->count - 1]);
-	end(order);
+	end(place, order);
 	explore_trace("%s %p: %#jx -> %#jx %s", what, addr, (uintmax_t)old, (uintmax_t)word,
 		order_name(order));
 	return old;
@@ -349,11 +356,9 @@ static bool compare_exchange(void *addr, unsigned bytes, uint64_t *expected, uin
 	int order, int fail_order, bool is_weak)
 {
 	unsigned readable[OLDER_MAX + 2], count = 0, newest, taken;
-	struct place *place;
+	struct place *place = begin(addr, bytes, order, ACCESS_STORE);
 	bool is_done;
 
-	begin(addr, bytes, order, ACCESS_STORE);
-	place = place_of(addr, bytes);
 	newest = place->count - 1;
 	readable[count++] = newest;
 	if (is_weak && place->values[newest].word == *expected)
@@ -370,7 +375,7 @@ static bool compare_exchange(void *addr, unsigned bytes, uint64_t *expected, uin
 	} else {
 		*expected = take_value(place, readable[taken], fail_order);
 	}
-	end(order);
+	end(place, order);
 	explore_trace("compare %p: %s, %#jx %s", addr, is_done ? "exchanged" : "is",
 		(uintmax_t)(is_done ? word : *expected), order_name(is_done ? order : fail_order));
 	return is_done;

@@ -7,7 +7,7 @@
 
 #include "explore.h"
 
-#define PLACES_MAX 24u /* atomic variables and objects of explore_release() */
+#define PLACES_MAX 40u /* atomic variables and objects of explore_release() */
 #define CLOCKS     (PLACES_MAX + EXPLORE_THREADS_MAX)
 
 /*

@@ -30,7 +30,10 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-g", "-iquote", str(ROOT), "-iquote", str(ROOT / "core"),
          "-I", str(ROOT / "core" / "include"), "-Wall", "-Wextra", "-Wno-sign-compare"]
-GROUPS = ("inbox",)
+GROUPS = {  # and the sources of each, the included one first
+    "inbox": ("inbox.c",),
+    "pool_thread": ("pool_thread.c", "pool_lane.h"),
+}
 ENGINE = ("explore.c", "explore_memory.c")
 # Of each scenario, in rounds: most mutants die in the first.
 MUTANT_EFFORTS = ((0.05, 200), (0.5, 5000), (5, 100000))
@@ -60,13 +63,18 @@ def read_mutants(path):
     return mutants
 
 
-def mutate(text, mutant):
+def mutate(texts, mutant):
+    """The texts, by their names, with the mutant's substitutions; each applies once in all."""
+    texts = dict(texts)
     for old, new in mutant.steps:
         pattern = r"[ \t]*\n[ \t]*".join(re.escape(line) for line in old)
-        text, count = re.subn(pattern, lambda _: "\n".join(new), text)
-        if count != 1:
-            sys.exit(f"{mutant.name}: applies {count} times, not once: {' '.join(old)}")
-    return text
+        applied = 0
+        for name, text in texts.items():
+            texts[name], count = re.subn(pattern, lambda _: "\n".join(new), text)
+            applied += count
+        if applied != 1:
+            sys.exit(f"{mutant.name}: applies {applied} times, not once: {' '.join(old)}")
+    return texts
 
 
 def call(command):
@@ -82,7 +90,7 @@ class Group:
         self.folder = Path(args.build) / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.scenarios = HERE / f"explore_{name}.c"
-        self.source = ROOT / "core" / f"{name}.c"
+        self.texts = {s: (ROOT / "core" / s).read_text() for s in GROUPS[name]}
         self.mutants = HERE / "mutants" / f"{name}.txt"
         self.flags = []
         if name == "inbox" and "SOON__INBOX_PARKED" in (ROOT / "core" / "inbox.h").read_text():
@@ -119,18 +127,20 @@ class Group:
         objects = self.engine()
         failed = []
         if not wanted:
-            program = self.build(objects, self.source, self.folder / "explore")
+            program = self.build(objects, ROOT / "core" / GROUPS[self.name][0],
+                                 self.folder / "explore")
             status, out, err = self.explore(program, self.args.seconds, self.args.walks)
             print(out + err, end="")
             if status != 0:
                 return [f"{self.name} itself"]
-        text = self.source.read_text()
         for mutant in read_mutants(self.mutants):
             if wanted and mutant.name not in wanted:
                 continue
-            path = self.folder / f"{mutant.name}.c"
-            path.write_text(mutate(text, mutant))
-            program = self.build(objects, path, self.folder / mutant.name)
+            folder = self.folder / mutant.name
+            folder.mkdir(exist_ok=True)
+            for name, text in mutate(self.texts, mutant).items():
+                (folder / name).write_text(text)
+            program = self.build(objects, folder / GROUPS[self.name][0], folder / "explore")
             for seconds, walks in MUTANT_EFFORTS:
                 status, _, err = self.explore(program, seconds, walks)
                 if status != 0:
