@@ -12,7 +12,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CORES      3
+/* ThreadSanitizer follows descriptors, but does not see the ring close them: no second core. */
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define CORES 1
+#endif
+#endif
+#ifndef CORES
+#define CORES 3
+#endif
 #define TASKS      4
 #define ROUNDS     4
 #define HOST_FORKS 10

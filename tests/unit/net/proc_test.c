@@ -359,6 +359,69 @@ NET_TEST(proc, descriptors_may_run_out_at_any_place)
 	cr_expect(has_no_child());
 }
 
+/* The limit is of the user, and not for root; so in a child that is somebody else. */
+static int start_as_nobody(void *unused)
+{
+	const struct rlimit none = { 1, 1 };
+	soon_proc *proc = NULL;
+	int rc;
+
+	(void)unused;
+	if (setrlimit(RLIMIT_NPROC, &none) < 0 || setresuid(65534, 65534, 65534) < 0)
+		return 77;
+	rc = soon_proc_spawn(SOON_ARGV("true", SECRET), NULL, &proc);
+	if (rc != -EAGAIN || proc != NULL)
+		return 1;
+	return strstr(soon_fail_message(), "RLIMIT_NPROC") != NULL ? 0 : 2;
+}
+
+SOON_TEST_PLAIN(proc, processes_may_run_out)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	cr_assert_geq(pid, 0);
+	if (pid == 0)
+		_exit(soon_run(start_as_nobody, NULL));
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFEXITED(status), "status %#x", (unsigned)status);
+	cr_expect(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77, "%d", WEXITSTATUS(status));
+}
+
+static int start_and_die(int to_parent)
+{
+	soon_proc_opts opts = { .out = SOON_PROC_FD, .out_fd = to_parent, .die_with_us = true };
+	soon_proc *proc = NULL;
+	char number[16];
+
+	if (soon_proc_spawn(SOON_ARGV("sleep", "100"), &opts, &proc) < 0)
+		return 1;
+	(void)!write(to_parent, number,
+		(size_t)snprintf(number, sizeof number, "%d\n", (int)soon_proc_pid(proc)));
+	(void)raise(SIGKILL);
+	return 2;
+}
+
+/* The pipe ends when the last of them is gone. */
+NET_TEST(proc, dies_with_us_if_told_so)
+{
+	int ends[2], status = -1;
+	char text[64];
+	ssize_t n;
+	pid_t pid;
+
+	cr_assert_eq(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(soon_run(start_and_die, ends[1]));
+	(void)close(ends[1]);
+	n = soon_within(SOON_S(20), soon_read_full(ends[0], text, sizeof text, NULL));
+	cr_expect_gt(n, 1, "the program outlived its parent: %zd", n);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	(void)close(ends[0]);
+}
+
 NET_TEST(proc, each_allocation_may_fail)
 {
 	soon_proc_opts opts = all_piped;
