@@ -98,5 +98,7 @@ int soon_barrier_reset(soon_barrier *storage)
 
 uint32_t soon_barrier_waiting(const soon_barrier *barrier)
 {
-	return ((const struct soon__barrier *)barrier)->waiting;
+	const struct soon__barrier *self = (const struct soon__barrier *)barrier;
+
+	return soon__waitq_look(&self->queue, false, "barrier_waiting") ? self->waiting : 0;
 }

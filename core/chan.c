@@ -268,9 +268,19 @@ int soon_chan_close(soon_chan *chan)
 	return 0;
 }
 
+/* As adopt(), for calls that only look. */
+static bool may_look(const soon_chan *chan, const char *what)
+{
+	const struct soon__waitq *receivers = (const void *)chan->soon__queues[0];
+	const struct soon__waitq *senders = (const void *)chan->soon__queues[1];
+
+	return soon__waitq_look(
+		receivers, chan->soon__len > 0 || chan->soon__is_closed || senders->head, what);
+}
+
 size_t soon_chan_len(const soon_chan *chan)
 {
-	return chan->soon__len;
+	return may_look(chan, "chan_len") ? chan->soon__len : 0;
 }
 
 size_t soon_chan_capacity(const soon_chan *chan)
@@ -280,7 +290,7 @@ size_t soon_chan_capacity(const soon_chan *chan)
 
 bool soon_chan_is_closed(const soon_chan *chan)
 {
-	return chan->soon__is_closed;
+	return may_look(chan, "chan_is_closed") && chan->soon__is_closed;
 }
 
 int soon_chan_open(size_t item_bytes, size_t capacity, soon_chan **ret_chan)

@@ -66,5 +66,7 @@ int soon_event_clear(soon_event *storage)
 
 bool soon_event_is_set(const soon_event *event)
 {
-	return ((const struct soon__event *)event)->is_set;
+	const struct soon__event *self = (const struct soon__event *)event;
+
+	return soon__waitq_look(&self->queue, false, "event_is_set") ? self->is_set : false;
 }

@@ -85,12 +85,17 @@ int soon_gate_close(soon_gate *storage)
 
 bool soon_gate_is_closed(const soon_gate *gate)
 {
-	return ((const struct soon__gate *)gate)->is_closed;
+	const struct soon__gate *self = (const struct soon__gate *)gate;
+
+	return soon__waitq_look(&self->queue, self->count > 0, "gate_is_closed") ? self->is_closed
+										 : false;
 }
 
 uint64_t soon_gate_count(const soon_gate *gate)
 {
-	return ((const struct soon__gate *)gate)->count;
+	const struct soon__gate *self = (const struct soon__gate *)gate;
+
+	return soon__waitq_look(&self->queue, self->count > 0, "gate_count") ? self->count : 0;
 }
 
 void soon_gate_fini(soon_gate *storage)

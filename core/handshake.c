@@ -193,5 +193,9 @@ int soon_handshake_signal_nowait(soon_handshake *storage)
 
 bool soon_handshake_is_set(const soon_handshake *handshake)
 {
-	return ((const struct soon__handshake *)handshake)->is_set;
+	const struct soon__handshake *self = (const struct soon__handshake *)handshake;
+
+	return soon__waitq_look(&self->signallers, self->awaiter != NULL, "handshake_is_set")
+		? self->is_set
+		: false;
 }

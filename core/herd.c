@@ -70,7 +70,11 @@ void soon_herd_init(soon_herd *herd)
 
 size_t soon_herd_count(const soon_herd *herd)
 {
-	return ((const struct soon__herd *)herd)->flight_count;
+	const struct soon__herd *self = (const struct soon__herd *)herd;
+
+	return soon__waitq_look(&self->owner, self->flight_count > 0, "herd_count")
+		? self->flight_count
+		: 0;
 }
 
 /* The table. */

@@ -269,17 +269,28 @@ int soon_limiter_resize(soon_limiter *storage, uint32_t tokens)
 
 uint32_t soon_limiter_tokens(const soon_limiter *limiter)
 {
-	return (uint32_t)((const struct soon__limiter *)limiter)->tokens;
+	const struct soon__limiter *self = (const struct soon__limiter *)limiter;
+
+	return soon__waitq_look(&self->queue, self->borrowed > 0, "limiter_tokens")
+		? (uint32_t)self->tokens
+		: 0;
 }
 
 uint32_t soon_limiter_borrowed(const soon_limiter *limiter)
 {
-	return ((const struct soon__limiter *)limiter)->borrowed;
+	const struct soon__limiter *self = (const struct soon__limiter *)limiter;
+
+	return soon__waitq_look(&self->queue, self->borrowed > 0, "limiter_borrowed")
+		? self->borrowed
+		: 0;
 }
 
 uint32_t soon_limiter_waiting(const soon_limiter *limiter)
 {
-	return ((const struct soon__limiter *)limiter)->waiting;
+	const struct soon__limiter *self = (const struct soon__limiter *)limiter;
+
+	return soon__waitq_look(&self->queue, self->borrowed > 0, "limiter_waiting") ? self->waiting
+										     : 0;
 }
 
 void soon__loan_left(soon_loan *storage)

@@ -398,7 +398,12 @@ int soon_scope_deadline(soon_scope *scope, soon_ns deadline)
 
 bool soon_scope_expired(const soon_scope *scope)
 {
-	return ((const struct soon__scope *)scope)->is_expired;
+	const struct soon__scope *self = (const struct soon__scope *)scope;
+
+	/* The task of a closed one may be gone. */
+	if (self->is_open && !soon__scope_is_here(self, "soon_scope_expired"))
+		return false;
+	return self->is_expired;
 }
 
 bool soon__idle_enter(void)

@@ -118,5 +118,7 @@ int soon_sem_release(soon_sem *storage, uint32_t count)
 
 uint32_t soon_sem_count(const soon_sem *sem)
 {
-	return (uint32_t)((const struct soon__sem *)sem)->count;
+	const struct soon__sem *self = (const struct soon__sem *)sem;
+
+	return soon__waitq_look(&self->queue, false, "sem_count") ? (uint32_t)self->count : 0;
 }

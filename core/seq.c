@@ -160,5 +160,8 @@ int soon_seq_leave(soon_seq *storage)
 
 bool soon_seq_is_broken(const soon_seq *seq)
 {
-	return ((const struct soon__seq *)seq)->is_broken;
+	const struct soon__seq *self = (const struct soon__seq *)seq;
+
+	return soon__waitq_look(&self->queue, self->is_running, "seq_is_broken") ? self->is_broken
+										 : false;
 }

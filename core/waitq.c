@@ -47,6 +47,16 @@ static SOON_COLD int refuse(
 	return rc;
 }
 
+bool soon__waitq_look_slow(const struct soon__waitq *queue, bool is_held, const char *what)
+{
+	bool is_in_use = is_held || queue->head || queue->site;
+
+	if (queue->run_id == 0 || !is_in_use || !soon__run_is_live(queue->run_id))
+		return true;
+	(void)refuse(queue, NULL, -EPERM, what);
+	return false;
+}
+
 int soon__waitq_enter_slow(
 	struct soon__waitq *queue, bool is_held, const soon_site *holder, const char *what)
 {

@@ -76,6 +76,24 @@ static inline int soon__waitq_enter_held(
 	return soon__waitq_enter_slow(queue, is_held, holder, what);
 }
 
+/* What soon__waitq_look() does when there is more to it than a look. */
+SOON_COLD bool soon__waitq_look_slow(
+	const struct soon__waitq *queue, bool is_held, const char *what);
+
+/*
+ * To be called before the object is only read: false, with a report, when another core has it in
+ * use. Whose it is does not change. For calls that give no errno, and then the value of an object
+ * that is new.
+ */
+static inline bool soon__waitq_look(const struct soon__waitq *queue, bool is_held, const char *what)
+{
+	const soon_core *core = soon__core;
+
+	if (SOON_LIKELY(core && queue->run_id == core->run_id))
+		return true;
+	return soon__waitq_look_slow(queue, is_held, what);
+}
+
 /* Whether soon__checkpoint_inline() has nothing to do but count. */
 static inline bool soon__waitq_is_quick(const soon_core *core, const soon_task *task)
 {

@@ -124,7 +124,10 @@ SOON_API SOON_NODISCARD int soon__chan_try_recv(soon_chan *chan, void *ret_item,
  */
 SOON_API int soon_chan_close(soon_chan *chan) SOON_ON_CORE;
 
-/* Returns the items in the buffer, how many fit, and whether it was closed. Affinity: core. */
+/*
+ * Returns the items in the buffer, how many fit, and whether it was closed.
+ * Affinity: core; elsewhere 0, with a report if the channel is in use. Suspends: never.
+ */
 SOON_API size_t soon_chan_len(const soon_chan *chan) SOON_ON_CORE;
 SOON_API size_t soon_chan_capacity(const soon_chan *chan) SOON_ON_CORE;
 SOON_API bool soon_chan_is_closed(const soon_chan *chan) SOON_ON_CORE;

@@ -71,7 +71,10 @@ SOON_API SOON_NODISCARD int soon_event_wait(soon_event *event) SOON_SUSPENDS;
 SOON_API int soon_event_set(soon_event *event) SOON_ON_CORE;
 SOON_API int soon_event_clear(soon_event *event) SOON_ON_CORE;
 
-/* Returns whether the event is set. Affinity: core. Suspends: never. */
+/*
+ * Returns whether the event is set.
+ * Affinity: core; elsewhere false, with a report if the event is in use. Suspends: never.
+ */
 SOON_API bool soon_event_is_set(const soon_event *event);
 
 /*
@@ -99,7 +102,10 @@ SOON_API SOON_NODISCARD int soon_barrier_wait(soon_barrier *barrier) SOON_SUSPEN
 SOON_API int soon_barrier_abort(soon_barrier *barrier) SOON_ON_CORE;
 SOON_API int soon_barrier_reset(soon_barrier *barrier) SOON_ON_CORE;
 
-/* Returns how many tasks wait. Affinity: core. Suspends: never. */
+/*
+ * Returns how many tasks wait.
+ * Affinity: core; elsewhere 0, with a report if the barrier is in use. Suspends: never.
+ */
 SOON_API uint32_t soon_barrier_waiting(const soon_barrier *barrier);
 
 /*
@@ -132,7 +138,10 @@ SOON_API int soon_gate_leave(soon_gate *gate) SOON_ON_CORE;
  */
 SOON_API SOON_NODISCARD int soon_gate_close(soon_gate *gate) SOON_SUSPENDS;
 
-/* Returns whether the gate is closed, and how many are inside. Affinity: core. Suspends: never. */
+/*
+ * Returns whether the gate is closed, and how many are inside.
+ * Affinity: core; elsewhere 0, with a report if the gate is in use. Suspends: never.
+ */
 SOON_API bool soon_gate_is_closed(const soon_gate *gate);
 SOON_API uint64_t soon_gate_count(const soon_gate *gate);
 

@@ -78,7 +78,10 @@ SOON_API SOON_NODISCARD int soon_sem_try_acquire(soon_sem *sem, uint32_t count) 
  */
 SOON_API int soon_sem_release(soon_sem *sem, uint32_t count) SOON_ON_CORE;
 
-/* Returns how many permits are there to take. Affinity: core. Suspends: never. */
+/*
+ * Returns how many permits are there to take.
+ * Affinity: core; elsewhere 0, with a report if the semaphore is in use. Suspends: never.
+ */
 SOON_API uint32_t soon_sem_count(const soon_sem *sem);
 
 /*

@@ -153,6 +153,20 @@ CALL(chan_try_recv, soon_chan_try_recv(&of.chan, &value))
 CALL(chan_close, soon_chan_close(&of.chan))
 CALL(select, select_one(soon_select))
 CALL(try_select, select_one(soon_try_select))
+CALL(scope_expired, soon_scope_expired(of.scope) ? 0 : -EPERM)
+CALL(sem_count, soon_sem_count(&of.sem) == 0 ? -EPERM : 0)
+CALL(limiter_borrowed, soon_limiter_borrowed(&of.limiter) == 0 ? -EPERM : 0)
+CALL(limiter_tokens, soon_limiter_tokens(&of.limiter) == 0 ? -EPERM : 0)
+CALL(limiter_waiting, soon_limiter_waiting(&of.limiter) == 0 ? -EPERM : 0)
+CALL(event_is_set, soon_event_is_set(&of.event) ? 0 : -EPERM)
+CALL(barrier_waiting, soon_barrier_waiting(&of.barrier) == 0 ? -EPERM : 0)
+CALL(gate_count, soon_gate_count(&of.gate) == 0 ? -EPERM : 0)
+CALL(gate_is_closed, soon_gate_is_closed(&of.gate) ? 0 : -EPERM)
+CALL(handshake_is_set, soon_handshake_is_set(&of.handshake) ? 0 : -EPERM)
+CALL(seq_is_broken, soon_seq_is_broken(&of.seq) ? 0 : -EPERM)
+CALL(herd_count, soon_herd_count(&of.herd) == 0 ? -EPERM : 0)
+CALL(chan_len, soon_chan_len(&of.chan) == 0 ? -EPERM : 0)
+CALL(chan_is_closed, soon_chan_is_closed(&of.chan) ? 0 : -EPERM)
 CALL(next, soon_next(*of.iter, &value))
 CALL(gen_close, soon_gen_close(*of.iter))
 
@@ -238,6 +252,20 @@ static const struct call {
 	ROW(chan_close, T | O),
 	ROW(select, T | O | C),
 	ROW(try_select, T | O),
+	ROW(scope_expired, T | O),
+	ROW(sem_count, T | O),
+	ROW(limiter_borrowed, T | O),
+	ROW(limiter_tokens, T | O),
+	ROW(limiter_waiting, T | O),
+	ROW(event_is_set, T | O),
+	ROW(barrier_waiting, T | O),
+	ROW(gate_count, T | O),
+	ROW(gate_is_closed, T | O),
+	ROW(handshake_is_set, T | O),
+	ROW(seq_is_broken, T | O),
+	ROW(herd_count, T | O),
+	ROW(chan_len, T | O),
+	ROW(chan_is_closed, T | O),
 	ROW(next, T | O | C),
 	ROW(gen_close, T | O | C),
 };
