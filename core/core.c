@@ -6,13 +6,16 @@
 
 #include <soon/mem.h>
 
+#include "capture.h"
 #include "cpus.h"
+#include "debug.h"
 #include "dump.h"
 #include "fork.h"
 #include "future.h"
 #include "interrupt.h"
 #include "quit.h"
 #include "run.h"
+#include "track.h"
 
 #include <pthread.h>
 
@@ -49,6 +52,9 @@ static void forget_cores(void)
 	unlock_cores();
 	soon__quit_forget();
 	soon__interrupt_forget();
+	soon__watch_forget();
+	soon__capture_forget();
+	soon__track_forget();
 }
 
 static void watch_forks(void)
@@ -67,6 +73,15 @@ bool soon__run_is_live(uint64_t run_id)
 		is_live = core->live_run == run_id;
 	unlock_cores();
 	return is_live;
+}
+
+void soon__cores_each(void (*fn)(soon_core *core, void *data), void *data)
+{
+	lock_cores();
+	for (soon_core *core = cores; core; core = core->next_core)
+		if (core->live_run)
+			fn(core, data);
+	unlock_cores();
 }
 
 soon_core *soon__core_around(const void *addr)
@@ -128,6 +143,7 @@ static soon_core *core_make(void)
 		return NULL;
 	core->dumper = (struct soon__dumper *)(void *)(core + 1);
 	soon__inbox_init(&core->inbox);
+	soon__debug_init(core);
 	return core;
 }
 
@@ -179,7 +195,7 @@ static void core_begin(soon_core *core, struct soon__run *run)
 
 	core->run = run;
 	core->opts = run->opts;
-	core->has_origins = run->has_origins;
+	atomic_store_explicit(&core->debug, run->debug, memory_order_relaxed);
 	core->clock = (struct soon__clock){ .read = seams->clock_now, .arg = seams->clock };
 	soon__timers_init(&core->timers, soon__clock_refresh(&core->clock));
 	soon__sched_init(core, seams->sched_seed);
@@ -227,6 +243,7 @@ void soon__core_close(soon_core *core)
 	core->poller->ops->stop(core->poller);
 	core->poller->ops->destroy(core->poller);
 	core->poller = NULL;
+	soon__track_report(core);
 	for (unsigned i = 0; i < SOON__OUTER_COUNT; i++) {
 		soon__group_release_kept(soon__core_outer(core, i));
 		soon__group_free_failures(soon__core_outer(core, i));

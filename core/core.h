@@ -18,6 +18,7 @@
 #include "sched.h"
 #include "stack.h"
 #include "task.h"
+#include "watchdog.h"
 
 struct soon__run;
 
@@ -52,12 +53,15 @@ struct soon_core {
 	bool is_searching;           /* one is under way */
 	struct soon__dumper *dumper; /* the memory of soon_dump(), for good */
 	bool is_dumpable;            /* from the first task to the last; for signal handlers */
-	bool has_origins;            /* tasks note from where they were spawned */
 	uint8_t deadlock_step;       /* see deadlock.c; 0: none was found */
 	bool is_shared;              /* its address was given out: whoever has it may post */
 	bool is_left_behind;         /* in a forked child: it runs in the parent, and not here */
 
 	_Atomic(struct soon__log_ring *) log; /* for good, once something was logged */
+	/* Debugging. */
+	_Atomic(unsigned) debug;     /* enum soon_debug_flags; any thread */
+	soon_callback debug_changed; /* posted when `debug` is, for what has to follow it */
+	struct soon__watch watch;
 };
 
 /* The calling thread's core, NULL if it runs none. */
@@ -82,6 +86,9 @@ int soon__core_loop(soon_core *core);
 
 /* Whether that run goes on, on whatever thread. Affinity: any; takes a lock. */
 bool soon__run_is_live(uint64_t run_id);
+
+/* Shows each core whose run goes on, under the lock of the lists. Affinity: any. */
+void soon__cores_each(void (*fn)(soon_core *core, void *data), void *data);
 
 /* The core on one of whose stacks `addr` lies; NULL if there is none. */
 soon_core *soon__core_around(const void *addr);
@@ -127,10 +134,11 @@ static inline soon_ns soon__core_now(soon_core *core)
 	return soon__clock_now(&core->clock);
 }
 
-/* Whether trouble that could be lived with shall end the process, and more be recorded. */
-static inline bool soon__core_is_debug(const soon_core *core)
+/* Whether any of `flags`, enum soon_debug_flags, is debugged. */
+static inline bool soon__core_debugs(const soon_core *core, unsigned flags)
 {
-	return core->opts.debug > 0;
+	/* Relaxed: each flag stands for itself. */
+	return (atomic_load_explicit(&core->debug, memory_order_relaxed) & flags) != 0;
 }
 
 /* The point in time that is `timeout` away; SOON_NEVER for that and for what is beyond it. */

@@ -10,6 +10,7 @@
 #include "dump.h"
 
 #include <soon/assert.h>
+#include <soon/debug.h>
 
 #include "core/spi/text.h"
 
@@ -284,8 +285,10 @@ int soon__dump(soon_core *core, int fd, unsigned flags, const struct soon__place
 	find_running_stack(d, core);
 	soon__symbols_reset(&d->symbols); /* modules may have come and gone */
 	soon__text_init(&d->text, d->buf, sizeof d->buf, fd);
+	soon__guard_pause(); /* the write may block, which is meant */
 	put_dump(d, core, flags);
 	soon__text_flush(&d->text);
+	soon__guard_resume();
 	d->is_dumping = false;
 	atomic_store_explicit(&d->is_busy, false, memory_order_relaxed);
 	errno = saved;

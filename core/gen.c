@@ -151,7 +151,7 @@ static SOON_COLD int emit_closed(struct soon_gen *gen)
 
 	if (gen->refused_count < REFUSED_REPORTED) {
 		gen->refused_count++;
-		if (gen->refused_count > 1 && soon__core_is_debug(task->core))
+		if (gen->refused_count > 1 && soon__core_debugs(task->core, SOON_DEBUG_ON))
 			soon_die("soon_emit: generator '%s', opened at %s:%d, goes on emitting "
 				 "although it is being closed",
 				task->name, task->site->file, task->site->line);

@@ -4,6 +4,7 @@
  */
 #include "core.h"
 #include "deadlock.h"
+#include "debug.h"
 #include "run.h"
 #include "stuck.h"
 
@@ -51,6 +52,13 @@ static soon_ns idle_trim(soon_core *core, soon_ns until)
 	return until < core->trimmed_at + TRIM_PERIOD ? until : core->trimmed_at + TRIM_PERIOD;
 }
 
+static int core_poll(soon_core *core, soon_ns until)
+{
+	if (SOON_UNLIKELY(core->watch.is_on))
+		return soon__watch_poll(core, until);
+	return core->poller->ops->poll(core->poller, until);
+}
+
 /* Has the poller wait until something happens; posts ring it, timers bound it. */
 static int core_sleep(soon_core *core)
 {
@@ -67,7 +75,7 @@ static int core_sleep(soon_core *core)
 	until = idle_trim(core, until);
 	if (!soon__inbox_prepare_sleep(&core->inbox))
 		until = 0; /* something was posted meanwhile */
-	rc = core->poller->ops->poll(core->poller, until);
+	rc = core_poll(core, until);
 	soon__inbox_awake(&core->inbox);
 	(void)soon__clock_refresh(&core->clock);
 	return rc;
@@ -77,6 +85,7 @@ int soon__core_loop(soon_core *core)
 {
 	int rc = 0;
 
+	soon__debug_begin(core);
 	while (!is_done(core)) {
 		if (core->sched.ready_count > 0)
 			soon__sched_pass(core);
@@ -85,13 +94,14 @@ int soon__core_loop(soon_core *core)
 			!soon__inbox_is_due(&core->inbox))
 			rc = core_sleep(core);
 		else if (core->poller->ops->is_due(core->poller))
-			rc = core->poller->ops->poll(core->poller, 0);
+			rc = core_poll(core, 0);
 		if (rc < 0)
-			return rc;
+			break;
 		timers_fire(core);
 		if (SOON_UNLIKELY(!soon__list_is_empty(&core->stuck)))
 			soon__stuck_check(core);
 		(void)soon__inbox_drain(&core->inbox, POSTS_PER_PASS);
 	}
-	return 0;
+	soon__debug_end(core);
+	return rc < 0 ? rc : 0;
 }

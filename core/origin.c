@@ -1,40 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "origin.h"
 
-#include <soon/assert.h>
-
 #include "core.h"
 #include "dump.h"
 #include "symbol.h"
 #include "unwind.h"
-
-#include <string.h>
-
-static bool is_word(const char *word, size_t len, const char *name)
-{
-	return strlen(name) == len && memcmp(word, name, len) == 0;
-}
-
-struct soon__debug soon__debug_parse(const char *value)
-{
-	struct soon__debug debug = { false, false };
-
-	if (!value || strcmp(value, "0") == 0)
-		return debug;
-	while (*value) {
-		size_t len = strcspn(value, ",");
-
-		if (is_word(value, len, "1") || is_word(value, len, "stacks"))
-			debug.has_stacks = true;
-		else if (len > 0)
-			soon_report_file(SOON_REPORT_WARNING, 0,
-				"SOON_DEBUG: '%.*s' is not known; there is: 1, stacks", (int)len,
-				value);
-		debug.is_on = debug.is_on || len > 0;
-		value += len + (value[len] == ',');
-	}
-	return debug;
-}
 
 void soon__origin_note(soon_core *core, struct soon__origin *ret_origin)
 {

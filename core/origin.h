@@ -20,18 +20,6 @@ struct soon__origin {
 	unsigned count;
 };
 
-/* What SOON_DEBUG asks for. */
-struct soon__debug {
-	bool is_on;
-	bool has_stacks;
-};
-
-/*
- * Reads "1", or names with commas between; NULL, "" and "0" are off. A name that is not known is
- * reported.
- */
-struct soon__debug soon__debug_parse(const char *value);
-
 /* Notes from where the running task, or thread, spawns. */
 void soon__origin_note(soon_core *core, struct soon__origin *ret_origin);
 

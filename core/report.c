@@ -15,6 +15,7 @@
 #include "core/spi/watch.h"
 
 #include "core.h"
+#include "debug.h"
 #include "log.h"
 
 #include <stdarg.h>
@@ -121,7 +122,7 @@ static void bare_line(void)
 	(void)soon__write_all(STDERR_FILENO, text, sizeof text - 1);
 }
 
-static void file_report(const soon_report *report)
+static void give_report(const soon_report *report)
 {
 	const soon_report *about = in_sink;
 	int rc = 0;
@@ -129,8 +130,8 @@ static void file_report(const soon_report *report)
 	if (report->level == SOON_REPORT_ERROR)
 		atomic_fetch_add_explicit(&errors, 1, memory_order_relaxed);
 	if (watcher != NULL)
-		(void)watcher(
-			report, watcher_data); /* it watches: the sink answers for the report */
+		/* It watches: the sink answers for the report. */
+		(void)watcher(report, watcher_data);
 	if (sink != NULL && about == NULL) {
 		in_sink = report;
 		rc = sink(report, sink_data);
@@ -142,6 +143,14 @@ static void file_report(const soon_report *report)
 		bare_line();
 }
 
+/* To be told may take a write that blocks, which is meant. */
+static void file_report(const soon_report *report)
+{
+	soon__guard_pause();
+	give_report(report);
+	soon__guard_resume();
+}
+
 /* A report is one line, whatever was formatted into it. */
 static void make_one_line(char *text)
 {
@@ -150,8 +159,17 @@ static void make_one_line(char *text)
 			*text = ' ';
 }
 
-static SOON_PRINTF(4, 0) void file_text(
-	soon_report_level level, int rc, const soon_site *site, const char *fmt, va_list args)
+/* Adds by which calls a wrong thread came there, where that is debugged. */
+static __attribute__((noinline)) void add_caller(char *buf, size_t size, const void *from)
+{
+	struct soon__text text = { .buf = buf, .size = size, .len = strlen(buf) };
+
+	text.fd = SOON__TEXT_NO_FD;
+	soon__debug_put_caller(&text, from);
+}
+
+static SOON_PRINTF(5, 0) void file_text(soon_report_level level, int rc, const soon_site *site,
+	const void *from, const char *fmt, va_list args)
 {
 	const soon_task *task = soon__task_self();
 	char text[SOON_REPORT_TEXT_BYTES];
@@ -159,6 +177,8 @@ static SOON_PRINTF(4, 0) void file_text(
 	if (vsnprintf(text, sizeof text, fmt, args) < 0)
 		text[0] = '\0';
 	make_one_line(text);
+	if (rc == -EPERM && level == SOON_REPORT_ERROR && soon__debug_is(SOON_DEBUG_THREADS))
+		add_caller(text, sizeof text, from);
 	file_report(&(soon_report){
 		.level = level,
 		.rc = rc,
@@ -168,6 +188,8 @@ static SOON_PRINTF(4, 0) void file_text(
 		.site = site,
 		.text = text,
 	});
+	if (level == SOON_REPORT_ERROR && soon__debug_is(SOON_DEBUG_ABORT))
+		abort();
 }
 
 void soon_on_report(soon_report_fn new_sink, void *data)
@@ -199,7 +221,7 @@ void soon_report_file(soon_report_level level, int rc, const char *fmt, ...)
 	SOON_ASSERT(level <= SOON_REPORT_ERROR);
 	SOON_ASSERT(rc <= 0);
 	va_start(args, fmt);
-	file_text(level, rc, NULL, fmt, args);
+	file_text(level, rc, NULL, __builtin_return_address(0), fmt, args);
 	va_end(args);
 }
 
@@ -210,7 +232,7 @@ void soon_report_at(soon_report_level level, int rc, const soon_site *site, cons
 	SOON_ASSERT(level <= SOON_REPORT_ERROR);
 	SOON_ASSERT(rc <= 0);
 	va_start(args, fmt);
-	file_text(level, rc, site, fmt, args);
+	file_text(level, rc, site, __builtin_return_address(0), fmt, args);
 	va_end(args);
 }
 
@@ -220,7 +242,7 @@ void soon_die(const char *fmt, ...)
 
 	soon__log_last(); /* what led to it comes first */
 	va_start(args, fmt);
-	file_text(SOON_REPORT_ERROR, 0, NULL, fmt, args);
+	file_text(SOON_REPORT_ERROR, 0, NULL, __builtin_return_address(0), fmt, args);
 	va_end(args);
 	abort();
 }

@@ -5,9 +5,10 @@
 #include "run.h"
 
 #include "core.h"
+#include "debug.h"
+#include "guard.h"
 #include "interrupt.h"
 #include "log.h"
-#include "origin.h"
 #include "overflow.h"
 #include "quit.h"
 #include "stuck.h"
@@ -19,17 +20,6 @@
 enum { TASKS_MAX_DEFAULT = 2 * 1024 * 1024 };
 
 static const soon_ns GRACE_DEFAULT = SOON_S(30);
-
-/* What a run asks for goes before what the environment does. */
-static void debug_fill(struct soon__run *run)
-{
-	struct soon__debug debug = { .is_on = run->opts.debug > 0, .has_stacks = true };
-
-	if (!run->opts.debug)
-		debug = soon__debug_parse(getenv("SOON_DEBUG"));
-	run->opts.debug = debug.is_on ? 1 : -1;
-	run->has_origins = debug.is_on && debug.has_stacks;
-}
 
 static void run_init(struct soon__run *run, const struct soon__seams *seams, const soon_opts *opts)
 {
@@ -45,7 +35,7 @@ static void run_init(struct soon__run *run, const struct soon__seams *seams, con
 	if (!run->opts.grace)
 		run->opts.grace = GRACE_DEFAULT;
 	soon__pool_init(&run->pool, &run->opts);
-	debug_fill(run);
+	run->debug = soon__debug_of(&run->opts);
 }
 
 static void cancel_outer(struct soon__group *group)
@@ -120,6 +110,7 @@ int soon__run_on(const struct soon__seams *seams, const soon_opts *opts, soon__f
 			site->what, site->file, site->line, soon_task_name(NULL));
 		return -EBUSY;
 	}
+	soon__guard_begin();
 	run_init(&run, seams, opts);
 	core = soon__core_acquire();
 	if (!core)
@@ -133,6 +124,7 @@ int soon__run_on(const struct soon__seams *seams, const soon_opts *opts, soon__f
 	rc = run_main(core, fn, arg, site);
 	soon__core_close(core);
 	soon__interrupt_end(core);
+	soon__guard_end();
 out_fini:
 	soon__overflow_fini(&overflow);
 out_release:

@@ -17,7 +17,7 @@ struct soon__run {
 	soon_opts opts;           /* with the defaults filled in */
 	struct soon__seams seams; /* zero: the real things */
 	soon_pool pool;           /* of soon_offload(), for all cores */
-	bool has_origins;         /* tasks note from where they were spawned */
+	unsigned debug;           /* enum soon_debug_flags, at the start */
 	bool has_main_ended;
 	int main_rc;
 };

@@ -19,8 +19,14 @@ void soon__sched_init(soon_core *core, uint64_t seed)
 	*sched = (struct soon__sched){ .seed = seed };
 	sched->tail = &sched->head;
 	sched->inline_left = INLINE_MAX;
-	sched->slice_left = SLICE_SWITCHES;
+	soon__sched_time_steps(sched, false);
 	soon__san_adopt_thread(&sched->loop_san);
+}
+
+void soon__sched_time_steps(struct soon__sched *sched, bool is_on)
+{
+	sched->slice_every = is_on ? 1 : SLICE_SWITCHES;
+	sched->slice_left = sched->slice_every;
 }
 
 static soon_task *queue_pop(struct soon__sched *sched)
@@ -92,9 +98,15 @@ static bool pass_can_skip_loop(soon_core *core)
 		!(soon__inbox_is_due(&core->inbox) || core->poller->ops->is_due(core->poller));
 }
 
-static bool slice_is_over(struct soon__sched *sched)
+/* Kept out of line: it is rare, and the path around it is not. */
+static __attribute__((noinline)) bool slice_is_over(soon_core *core)
 {
-	sched->slice_left = SLICE_SWITCHES;
+	struct soon__sched *sched = &core->sched;
+
+	sched->slice_left = sched->slice_every;
+	/* A slow step is told from the loop. */
+	if (SOON_UNLIKELY(sched->slice_every == 1) && soon__watch_step(core))
+		return true;
 	return soon__clock_ticks() - sched->slice_ticks > SLICE_TICKS;
 }
 
@@ -103,13 +115,14 @@ static soon_task *pick(soon_core *core)
 {
 	struct soon__sched *sched = &core->sched;
 
+	/* First, for here each step ends: also those after which the loop comes. */
+	if (SOON_UNLIKELY(--sched->slice_left == 0) && slice_is_over(core))
+		return NULL;
 	if (sched->pass_left == 0) {
 		if (sched->ready_count == 0 || !pass_can_skip_loop(core))
 			return NULL;
 		sched->pass_left = sched->ready_count;
 	}
-	if (SOON_UNLIKELY(--sched->slice_left == 0) && slice_is_over(sched))
-		return NULL;
 	return queue_pop(sched);
 }
 
@@ -122,6 +135,13 @@ static inline void reap_dead(struct soon__sched *sched)
 		sched->dead = NULL;
 		soon__task_free(task);
 	}
+}
+
+/* One step is over. A plain addition: nobody else writes it. */
+static inline void count_switch(struct soon__sched *sched)
+{
+	atomic_store_explicit(
+		&sched->switch_count, soon__sched_switches(sched) + 1, memory_order_relaxed);
 }
 
 static inline void run_next(struct soon__sched *sched, soon_task *next)
@@ -160,7 +180,7 @@ void soon__sched_switch(soon_core *core)
 	soon_task *self = core->sched.current;
 	soon_task *next = pick(core);
 
-	core->sched.switch_count++;
+	count_switch(&core->sched);
 	run_next(&core->sched, next);
 	if (next != self)
 		switch_to(core, self, next);
@@ -175,7 +195,7 @@ void soon__sched_handoff(soon_core *core, soon_task *next)
 	SOON_ASSERT(next->state == SOON__TASK_PARKED && !next->wait);
 
 	/* The calls that may finish without parking are counted on: the two have one turn. */
-	core->sched.switch_count++;
+	count_switch(&core->sched);
 	core->sched.current = next;
 	next->state = SOON__TASK_RUNNING;
 	switch_to(core, self, next);
@@ -195,6 +215,7 @@ void *soon__sched_exit(soon_core *core)
 	void *next_sp = next ? next->sp : sched->loop_sp;
 
 	sched->live_count--;
+	count_switch(sched);
 	run_next(sched, next);
 	if (SOON__SAN_ACTIVE) {
 		/* The tools must not see another instruction of a fiber after its last switch. */
@@ -225,8 +246,10 @@ void soon__sched_pass(soon_core *core)
 		sched->pass_left = sched->ready_count;
 	}
 	sched->skip_left = sched->seed ? 0 : PASSES_MAX; /* each pass is shuffled, in the loop */
-	sched->slice_left = SLICE_SWITCHES;
+	sched->slice_left = sched->slice_every;
 	sched->slice_ticks = soon__clock_ticks();
+	if (SOON_UNLIKELY(sched->slice_every == 1))
+		soon__watch_pass(core);
 	next = queue_pop(sched);
 	run_next(sched, next);
 	soon__san_leave(&sched->loop_san, &next->san, false);
@@ -234,4 +257,6 @@ void soon__sched_pass(soon_core *core)
 	soon__san_arrive(&sched->loop_san, &sched->loop_san);
 	reap_dead(sched);
 	SOON_ASSERT(!sched->current);
+	if (SOON_UNLIKELY(sched->slice_every == 1))
+		soon__watch_pass_done(core);
 }

@@ -15,6 +15,7 @@
 
 #include "fiber_san.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,20 +30,31 @@ struct soon__sched {
 	 */
 	uint32_t ready_count; /* the queue's length */
 	uint32_t slice_left;  /* switches until the slice's clock is looked at */
+	uint32_t slice_every; /* of them; 1: steps are timed */
 	uint32_t skip_left;   /* passes until the loop is visited whatever happens */
 	uint32_t inline_left; /* calls the current task may still finish without parking */
 	uint32_t pass_left;   /* how many of the queue still belong to this pass */
 
-	uint32_t live_count;   /* tasks that have not ended */
-	uint64_t slice_ticks;  /* time-stamp at the start of the slice */
-	uint64_t switch_count; /* times that a task gave way */
-	void *loop_sp;         /* the loop's context, while a task runs */
-	soon_task *dead;       /* ended, to be freed after the switch; sanitizer builds only */
-	uint64_t seed;         /* shuffles passes when not 0 */
+	uint32_t live_count;            /* tasks that have not ended */
+	uint64_t slice_ticks;           /* time-stamp at the start of the slice */
+	_Atomic(uint64_t) switch_count; /* steps that are over; written by the core's thread only */
+	void *loop_sp;                  /* the loop's context, while a task runs */
+	soon_task *dead; /* ended, to be freed after the switch; sanitizer builds only */
+	uint64_t seed;   /* shuffles passes when not 0 */
 	struct soon__san loop_san;
 };
 
+/* How many steps of tasks are over: who sees the same number twice sees the same step. */
+static inline uint64_t soon__sched_switches(const struct soon__sched *sched)
+{
+	/* Relaxed: a number to compare, which orders nothing. */
+	return atomic_load_explicit(&sched->switch_count, memory_order_relaxed);
+}
+
 void soon__sched_init(soon_core *core, uint64_t seed);
+
+/* Has each step timed by watchdog.c, or none. */
+void soon__sched_time_steps(struct soon__sched *sched, bool is_on);
 
 /* Leaves the current task, which the caller has queued or parked, for the next one. */
 void soon__sched_switch(soon_core *core);

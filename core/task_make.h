@@ -73,7 +73,7 @@ static inline int task_make_bare(struct soon__group *group, const soon_task_opts
 	task = (soon_task *)(void *)top;
 	record_init(task, core, &stack, opts);
 	top -= (extra_bytes + 15) & ~(size_t)15;
-	if (SOON_UNLIKELY(core->has_origins)) {
+	if (SOON_UNLIKELY(soon__core_debugs(core, SOON_DEBUG_STACKS))) {
 		top -= (sizeof *task->origin + 15) & ~(size_t)15;
 		task->origin = (struct soon__origin *)(void *)top;
 		soon__origin_note(core, task->origin);

@@ -56,5 +56,5 @@ unsigned soon__watch_external(void)
 uint64_t soon__watch_switches(void)
 {
 	SOON_ASSERT(soon__core);
-	return soon__core->sched.switch_count;
+	return soon__sched_switches(&soon__core->sched);
 }

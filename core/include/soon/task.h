@@ -51,12 +51,15 @@ typedef struct soon_opts {
 	size_t stack_bytes; /* of each task; default 256 KiB of address space */
 	unsigned tasks_max; /* live tasks on a core; default 2 Mi */
 	soon_io io;         /* which back end */
-	int debug;          /* 1 on, -1 off, 0 as the environment's SOON_DEBUG says */
+	int debug;          /* 1 on, -1 off, 0 as SOON_DEBUG says: see debug.h */
 	soon_ns grace;      /* how long cancelled tasks may take to end before a report; 30 s */
 	unsigned offload_threads; /* default max(8, 2 * cpus) */
 	bool keep_running;        /* when a background task fails, the main task is not cancelled */
 	bool no_dump_signal;      /* SIGQUIT is not taken for a dump of this run, see dump.h */
 	soon_sigint sigint;       /* what SIGINT does */
+
+	/* While slow steps are debugged, see debug.h. */
+	soon_ns slow_step; /* what takes as long is reported; default 100 ms; negative: nothing */
 } soon_opts;
 
 /* Zero means the default in every field. */

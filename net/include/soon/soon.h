@@ -34,8 +34,9 @@
 /* Handing items on, and waiting for one of several. */
 #include <soon/chan.h>
 
-/* What all tasks are doing, as text; log lines. */
+/* What all tasks are doing, as text; who keeps the others waiting; log lines. */
 #include <soon/dump.h>
+#include <soon/debug.h>
 #include <soon/log.h>
 
 /* Other threads: posts inwards, blocking work outwards, results for both. */

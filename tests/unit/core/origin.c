@@ -170,33 +170,6 @@ SOON_TEST_PLAIN(unread, the_result_of_the_run_is_read)
 	cr_assert_eq(warnings, 0);
 }
 
-/* SOON_DEBUG. */
-
-static void assert_parsed(const char *value, bool is_on, bool has_stacks, unsigned unknown)
-{
-	struct soon__debug debug;
-
-	warnings = 0;
-	debug = soon__debug_parse(value);
-	cr_assert_eq(debug.is_on, is_on, "%s", value);
-	cr_assert_eq(debug.has_stacks, has_stacks, "%s", value);
-	cr_assert_eq(warnings, unknown, "%s", value);
-}
-
-SOON_TEST_PLAIN(origin, the_environment_says_what_is_debugged)
-{
-	soon_on_report(keep, NULL);
-	assert_parsed(NULL, false, false, 0);
-	assert_parsed("", false, false, 0);
-	assert_parsed("0", false, false, 0);
-	assert_parsed("1", true, true, 0);
-	assert_parsed("stacks", true, true, 0);
-	assert_parsed(",stacks,", true, true, 0);
-	assert_parsed("stack", true, false, 1);
-	assert_said("SOON_DEBUG: 'stack' is not known");
-	assert_parsed("stacksx,y", true, false, 2);
-}
-
 static __attribute__((noinline)) int spawn_in_here(soon_group *group, soon_task **ret_task)
 {
 	int rc = soon_spawn_with(group, &(soon_task_opts){ .ret_task = ret_task }, give_later, 0);
