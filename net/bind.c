@@ -190,6 +190,7 @@ static int listen_on(soon_listener *l, const soon_addr *addr) SOON_SUSPENDS
 	}
 
 	l->fd = fd;
+	soon_fd_track(fd, "listener");
 	if (path != NULL && lstat(path, &st) == 0) {
 		l->unix_dev = st.st_dev;
 		l->unix_ino = st.st_ino;

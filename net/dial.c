@@ -24,6 +24,7 @@ static int dial_one(const soon_addr *addr, const soon_stream_opts *opts, soon_st
 		(void)soon_close(fd); /* the failure that matters is known already */
 		return rc;
 	}
+	soon_fd_track(fd, "connection");
 	soon__stream_set_up(fd, opts);
 	soon__stream_init(stream, fd, opts);
 	return 0;

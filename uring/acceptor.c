@@ -14,6 +14,7 @@
 #include <soon/socket.h>
 
 #include "op.h"
+#include "track.h"
 
 #include <unistd.h>
 
@@ -287,7 +288,7 @@ int soon_acceptor_next(soon_acceptor *acceptor)
 		if (rc < 0)
 			return rc;
 	}
-	return take(self);
+	return soon__fd_opened(take(self), "connection", __builtin_return_address(0));
 }
 
 void soon_acceptor_stop(soon_acceptor *acceptor)

@@ -5,6 +5,7 @@
 #include <soon/io.h>
 
 #include "op.h"
+#include "track.h"
 
 #include <unistd.h>
 
@@ -103,6 +104,7 @@ int soon_close(int fd)
 	struct soon__io *io = poller != NULL ? poller->io : NULL;
 	int rc;
 
+	soon__fd_untrack(fd);
 	if (io == NULL || soon_self() == NULL) {
 		if (io != NULL)
 			SOON_ASSERT(!has_ops(io, fd));

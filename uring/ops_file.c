@@ -3,6 +3,7 @@
 #include <soon/file.h>
 
 #include "op.h"
+#include "track.h"
 
 #include <limits.h>
 
@@ -125,7 +126,8 @@ int soon_openat(int dir_fd, const char *path, int flags, mode_t mode)
 		.flags = (uint32_t)(flags | O_CLOEXEC),
 	};
 
-	return (int)soon__op_call(&op, "open");
+	return soon__fd_opened(
+		(int)soon__op_call(&op, "open"), "file", __builtin_return_address(0));
 }
 
 int soon_statx(int dir_fd, const char *path, int flags, unsigned mask, struct statx *ret_stat)

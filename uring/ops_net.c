@@ -3,6 +3,7 @@
 #include <soon/io.h>
 
 #include "op.h"
+#include "track.h"
 
 /* The kernel takes 32 bits and moves at most this much in one call, as the system calls do. */
 #define LEN_MAX 0x7ffff000u
@@ -50,7 +51,8 @@ int soon_accept(int fd, struct sockaddr *addr, socklen_t *addr_len, int flags)
 		.flags = (uint32_t)(flags | SOCK_CLOEXEC),
 	};
 
-	return (int)soon__op_call(&op, "accept");
+	return soon__fd_opened(
+		(int)soon__op_call(&op, "accept"), "connection", __builtin_return_address(0));
 }
 
 int soon_connect(int fd, const struct sockaddr *addr, socklen_t addr_len)

@@ -126,6 +126,13 @@ SOON_API SOON_NODISCARD int soon_poll_fd(int fd, unsigned events) SOON_SUSPENDS;
  */
 SOON_API int soon_close(int fd) SOON_SUSPENDS;
 
+/*
+ * Has the leak report of a run that debugs leaks (see debug.h) tell of `fd`, as `what`, unless it
+ * is closed before. What soon's own calls open is told of without this. Nothing in other runs.
+ * Affinity: core. Suspends: never. Ownership: `what` is static.
+ */
+SOON_API void soon_fd_track(int fd, const char *what) SOON_ON_CORE;
+
 #ifdef __cplusplus
 }
 #endif
