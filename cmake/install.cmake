@@ -32,3 +32,8 @@ endif()
 list(JOIN SOON_PC_MODULES ", " SOON_PC_REQUIRES_PRIVATE)
 configure_file(cmake/soon.pc.in soon.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/soon.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+if(TARGET soon_guard)
+	configure_file(cmake/soon-guard.pc.in soon-guard.pc @ONLY)
+	install(FILES "${PROJECT_BINARY_DIR}/soon-guard.pc"
+		DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endif()

@@ -12,16 +12,22 @@
  *
  * In their place: soon_sleep(), soon_poll_fd(), soon_dial() and soon_listen(), which look names up,
  * soon_signal_wait(); and soon_offload() of a function in a file without this header for all that
- * has none. What cannot be told by its name, such as read(2) of a pipe, is not found by this.
+ * has none. What cannot be told by its name, such as read(2) of a pipe or a lock that somebody else
+ * has, is found by libsoon-guard while the program runs, which also knows the names that are left
+ * out here because programs use them for other things: wait, pause, sync, fcntl.
  */
 #ifndef SOON_POISON_H
 #define SOON_POISON_H
 
 #include <soon/base.h>
 
-#pragma GCC poison sleep usleep nanosleep clock_nanosleep
-#pragma GCC poison select pselect poll ppoll epoll_wait
-#pragma GCC poison system popen getaddrinfo getnameinfo gethostbyname gethostbyaddr
-#pragma GCC poison sigwait sigwaitinfo sigtimedwait
+#pragma GCC poison sleep usleep nanosleep clock_nanosleep thrd_sleep
+#pragma GCC poison select pselect poll ppoll epoll_wait epoll_pwait
+#pragma GCC poison system popen pclose waitpid waitid wait3 wait4
+#pragma GCC poison getaddrinfo getnameinfo gethostbyname gethostbyname2 gethostbyaddr
+#pragma GCC poison sigwait sigwaitinfo sigtimedwait sigsuspend
+#pragma GCC poison fsync fdatasync syncfs flock lockf
+#pragma GCC poison sem_wait sem_timedwait pthread_cond_wait pthread_cond_timedwait cnd_wait
+#pragma GCC poison pthread_join thrd_join pthread_barrier_wait
 
 #endif
