@@ -10,7 +10,12 @@
 
 _Static_assert(sizeof(Elf64_Sym) == 3 * sizeof(uint64_t), "of the chunk");
 
-enum { SECTIONS_MAX = 1024 };
+enum {
+	SECTIONS_MAX = 1024,
+	SEGMENTS_MAX = 64,
+	TABLE_HEAD_BYTES =
+		12, /* of .eh_frame_hdr: where .eh_frame is, and how many entries it has */
+};
 
 /* An open file of a module. */
 struct image {
@@ -31,14 +36,43 @@ static bool section_read(const struct image *image, unsigned index, Elf64_Shdr *
 			image->header.e_shoff + (uint64_t)index * sizeof *ret_section);
 }
 
-/* Whether the file is still the one that was loaded: programs are replaced while they run. */
-static bool is_same(const struct image *image, const void *loaded)
+static bool is_readable(const struct image *image)
 {
-	return memcmp(&image->header, loaded, sizeof image->header) == 0 &&
-		memcmp(image->header.e_ident, ELFMAG, SELFMAG) == 0 &&
+	return memcmp(image->header.e_ident, ELFMAG, SELFMAG) == 0 &&
 		image->header.e_ident[EI_CLASS] == ELFCLASS64 &&
 		image->header.e_shentsize == sizeof(Elf64_Shdr) &&
-		image->header.e_shnum <= SECTIONS_MAX;
+		image->header.e_phentsize == sizeof(Elf64_Phdr) &&
+		image->header.e_shnum <= SECTIONS_MAX && image->header.e_phnum <= SEGMENTS_MAX;
+}
+
+/* Whether the unwind table begins as the one in memory. */
+static bool has_table_of(const struct image *image, const struct dl_find_object *found)
+{
+	char head[TABLE_HEAD_BYTES];
+	Elf64_Phdr segment;
+
+	for (unsigned i = 0; i < image->header.e_phnum; i++) {
+		if (!read_at(image, &segment, sizeof segment,
+			    image->header.e_phoff + (uint64_t)i * sizeof segment))
+			return false;
+		if (segment.p_type == PT_GNU_EH_FRAME)
+			return image->bias + segment.p_vaddr == (uintptr_t)found->dlfo_eh_frame &&
+				read_at(image, head, sizeof head, segment.p_offset) &&
+				memcmp(head, found->dlfo_eh_frame, sizeof head) == 0;
+	}
+	return false;
+}
+
+/*
+ * Whether the file is still the one that was loaded: programs are replaced while they run. Mostly
+ * the map begins with the file's header. Of a program whose segments have gaps between them, as
+ * some linkers leave them, only the part with the code is known, and its unwind table is compared.
+ */
+static bool is_same(const struct image *image, const struct dl_find_object *found)
+{
+	return is_readable(image) &&
+		(memcmp(&image->header, found->dlfo_map_start, sizeof image->header) == 0 ||
+			has_table_of(image, found));
 }
 
 static bool image_open(struct image *image, const struct dl_find_object *found)
@@ -50,8 +84,7 @@ static bool image_open(struct image *image, const struct dl_find_object *found)
 	image->fd = open(path[0] ? path : "/proc/self/exe", O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (image->fd < 0)
 		return false;
-	if (read_at(image, &image->header, sizeof image->header, 0) &&
-		is_same(image, found->dlfo_map_start))
+	if (read_at(image, &image->header, sizeof image->header, 0) && is_same(image, found))
 		return true;
 	(void)close(image->fd);
 	return false;
