@@ -188,8 +188,10 @@ static SOON_PRINTF(5, 0) void file_text(soon_report_level level, int rc, const s
 		.site = site,
 		.text = text,
 	});
-	if (level == SOON_REPORT_ERROR && soon__debug_is(SOON_DEBUG_ABORT))
+	if (level == SOON_REPORT_ERROR && soon__debug_is(SOON_DEBUG_ABORT)) {
+		soon__log_last();
 		abort();
+	}
 }
 
 void soon_on_report(soon_report_fn new_sink, void *data)
