@@ -25,7 +25,7 @@
 #define NODES        4u /* of each, posted round and round */
 #define TASKS        3u /* of each kind */
 #define FUTURES      32u
-#define RUNS_DEFAULT 25u
+#define RUNS_DEFAULT 10u
 
 struct node {
 	soon_callback callback;
