@@ -153,8 +153,8 @@ SOON_API SOON_NODISCARD int soon_pool_resize(soon_pool *SOON_NULLABLE pool, unsi
  * Affinity: any. Suspends: never. Null: `pool` is the run's own, on a core only.
  * Errors: -EPERM no pool, and not on a core.
  */
-SOON_API int soon_pool_stats_get(soon_pool *SOON_NULLABLE pool, soon_pool_stats *ret_stats)
-	SOON_ANY_THREAD;
+SOON_API SOON_NODISCARD int soon_pool_stats_get(
+	soon_pool *SOON_NULLABLE pool, soon_pool_stats *ret_stats) SOON_ANY_THREAD;
 
 #ifdef __cplusplus
 }
