@@ -310,9 +310,8 @@ void soon__log_notify(struct soon__log_ring *ring, soon_level level)
 	/* In the order of all: after the tail was moved, see above. */
 	uint32_t now = atomic_load_explicit(&mark, memory_order_seq_cst);
 
-	if (SOON_UNLIKELY(now == ASLEEP))
-		wake();
-	else if (now == NAPPING && (level == SOON_LOG_ERROR || soon__log_ring_is_filling(ring)))
+	if (now == ASLEEP ||
+		(now == NAPPING && (level == SOON_LOG_ERROR || soon__log_ring_is_filling(ring))))
 		wake();
 	if (SOON_UNLIKELY(!atomic_load_explicit(&is_running, memory_order_relaxed)))
 		soon__log_start();
