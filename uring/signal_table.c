@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,8 @@ enum {
 };
 
 struct slot {
-	_Atomic(pid_t) thread; /* to whom the handler passes it on; 0: nobody has it */
+	_Atomic(pid_t) thread;    /* to whom the handler passes it on; 0: nobody has it */
+	_Atomic(unsigned) inside; /* threads that are about to */
 
 	/* Behind the lock. */
 	struct soon__signal_taker taker;
@@ -69,9 +71,12 @@ static void pass_on(int signo, siginfo_t *info, void *ucontext)
 {
 	int saved = errno;
 	siginfo_t queued = as_queued(info);
-	/* Acquire: pairs with claim() and release(). */
-	pid_t thread = atomic_load_explicit(&slots[signo].thread, memory_order_acquire);
+	struct slot *slot = &slots[signo];
+	pid_t thread;
 
+	/* In one order with give_back(): either it waits for us, or we see that it is given back. */
+	(void)atomic_fetch_add_explicit(&slot->inside, 1, memory_order_seq_cst);
+	thread = atomic_load_explicit(&slot->thread, memory_order_seq_cst);
 	if (thread == gettid()) {
 		/* Somebody unblocked it there: it stays blocked from here on. */
 		ucontext_t *interrupted = ucontext;
@@ -82,6 +87,8 @@ static void pass_on(int signo, siginfo_t *info, void *ucontext)
 		(void)syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, signo, &queued);
 	else
 		(void)kill(getpid(), signo); /* given back meanwhile: to whom it is now for */
+	/* Release: pairs with wait_for_handlers(), it was sent. */
+	(void)atomic_fetch_sub_explicit(&slot->inside, 1, memory_order_release);
 	errno = saved;
 }
 
@@ -127,7 +134,7 @@ static void take(int signo, const struct soon__signal_taker *taker)
 	struct sigaction action;
 
 	slot->taker = *taker;
-	/* Release: pairs with pass_on(). */
+	/* Release: pairs with pass_on(), which needs no more than this. */
 	atomic_store_explicit(&slot->thread, gettid(), memory_order_release);
 	memset(&action, 0, sizeof action);
 	action.sa_sigaction = pass_on;
@@ -160,8 +167,18 @@ static void unlock_table(void)
 static void give_back(int signo)
 {
 	(void)sigaction(signo, &slots[signo].before, NULL);
-	/* Release: pairs with pass_on(), which sends to whoever has it then. */
-	atomic_store_explicit(&slots[signo].thread, 0, memory_order_release);
+	/* In one order with pass_on(), which then sends to whoever has it now. */
+	atomic_store_explicit(&slots[signo].thread, 0, memory_order_seq_cst);
+}
+
+/*
+ * What is being passed on arrives while this thread still looks for it. Handlers on other threads
+ * only, as this one blocks the signal; they are short.
+ */
+static void wait_for_handlers(int signo)
+{
+	while (atomic_load_explicit(&slots[signo].inside, memory_order_seq_cst) > 0)
+		(void)sched_yield();
 }
 
 /* The child of a fork has no core that could read them. */
@@ -173,6 +190,7 @@ static void after_fork(void)
 		if (!atomic_load_explicit(&slots[signo].thread, memory_order_relaxed))
 			continue;
 		give_back(signo);
+		atomic_store_explicit(&slots[signo].inside, 0, memory_order_relaxed);
 		taken |= SOON_SIG(signo);
 	}
 	unlock_table();
@@ -244,6 +262,8 @@ void soon__signals_release(uint64_t set, uint64_t unblocked)
 	for (uint64_t left = set; left; left &= left - 1)
 		give_back(lowest(left));
 	unlock_table();
+	for (uint64_t left = set; left; left &= left - 1)
+		wait_for_handlers(lowest(left));
 	for (uint64_t left = set & ~unblocked; left; left &= left - 1)
 		send_again(lowest(left));
 	/* What is pending is delivered in here. */
