@@ -30,6 +30,12 @@ struct soon__detached {
 	bool has_ended;
 };
 
+static struct soon__detached *detached_of(struct soon__job *job)
+{
+	SOON_ASSERT(job->is_detached);
+	return SOON_CONTAINER_OF(job, struct soon__detached, job);
+}
+
 static unsigned detached_max(const struct soon__pool *pool)
 {
 	unsigned threads = atomic_load_explicit(&pool->threads_max, memory_order_relaxed);
@@ -48,7 +54,7 @@ bool soon__detached_leave(struct soon__job *job)
 	if (atomic_fetch_add_explicit(&pool->orphans, 1, memory_order_relaxed) <
 			detached_max(pool) &&
 		/* Acquire and release: pairs with soon__detached_end(). */
-		atomic_compare_exchange_strong_explicit(&job->detached->state, &seen, LEFT,
+		atomic_compare_exchange_strong_explicit(&detached_of(job)->state, &seen, LEFT,
 			memory_order_acq_rel, memory_order_relaxed)) {
 		job->lane->core->external_count++;
 		return true;
@@ -59,7 +65,7 @@ bool soon__detached_leave(struct soon__job *job)
 
 bool soon__detached_end(struct soon__job *job)
 {
-	struct soon__detached *self = job->detached;
+	struct soon__detached *self = detached_of(job);
 	struct soon__pool *pool = job->lane->pool;
 	int seen = RUNNING;
 
@@ -76,13 +82,15 @@ bool soon__detached_end(struct soon__job *job)
 
 bool soon__detached_is_left(const struct soon__job *job)
 {
-	return job->detached &&
-		atomic_load_explicit(&job->detached->state, memory_order_relaxed) == LEFT;
+	const struct soon__detached *self =
+		SOON_CONTAINER_OF_CONST(job, struct soon__detached, job);
+
+	return job->is_detached && atomic_load_explicit(&self->state, memory_order_relaxed) == LEFT;
 }
 
 uint64_t soon__detached_run(const struct soon__job *job)
 {
-	return job->detached->run_id;
+	return SOON_CONTAINER_OF_CONST(job, struct soon__detached, job)->run_id;
 }
 
 static void ended(soon_callback *callback)
@@ -108,7 +116,7 @@ static struct soon__detached *detached_make(
 	if (!self)
 		return NULL;
 	soon__job_init(&self->job, lane, fn, arg, site);
-	self->job.detached = self;
+	self->job.is_detached = true;
 	self->ended.fn = ended;
 	self->drop = drop;
 	self->run_id = lane->core->run_id;

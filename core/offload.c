@@ -99,7 +99,7 @@ static enum soon__abort job_abort(struct soon__wait *wait)
 		return SOON__ABORT_DONE;
 	}
 	atomic_store_explicit(&job->is_cancelled, true, memory_order_relaxed);
-	if (!job->detached || !soon__detached_leave(job))
+	if (!job->is_detached || !soon__detached_leave(job))
 		return SOON__ABORT_PENDING;
 	add(&lane->handed, (unsigned)-1);
 	dispatch(lane);

@@ -30,7 +30,6 @@
 
 #define SOON__POOL_WORDS (SOON_POOL_THREADS_MAX / 64)
 
-struct soon__detached;
 struct soon__lane;
 struct soon__pool;
 struct soon__reentry;
@@ -51,38 +50,41 @@ struct soon__job {
 	atomic_bool is_cancelled;        /* set by the core, read by the thread */
 	bool is_done;                    /* the core's: `rc` has come */
 	bool has_stuck;                  /* others' threads cannot go on before it: see reenter.c */
+	bool is_detached;                /* it lies in a soon__detached, and may be left behind */
 
-	struct soon__detached *detached; /* it may be left behind; NULL: it may not */
-	struct soon__wait wait;          /* the core's */
-	struct soon__list link;          /* the core's: in lane->waiting, or on none */
-	struct soon__reentry *reentry;   /* the core's: what the thread has the task run; or NULL */
-	struct soon__job *reentered;     /* the job whose reentry made this call; NULL: none */
-	unsigned at;                     /* the core's: its place in the lane */
+	struct soon__wait wait;        /* the core's */
+	struct soon__list link;        /* the core's: in lane->waiting, or on none */
+	struct soon__reentry *reentry; /* the core's: what the thread has the task run; or NULL */
+	struct soon__job *reentered;   /* the job whose reentry made this call; NULL: none */
+	unsigned at;                   /* the core's: its place in the lane */
 };
 
 /* One core's queue into a pool. Made at the core's first call, and its for good. */
 struct soon__lane {
-	/* The core's. Counts are atomic for who looks from elsewhere: relaxed, one writer. */
+	/* Read by threads for each job, so on lines that nobody writes meanwhile. */
 	struct soon__pool *pool;
 	soon_core *core;
+	struct soon__lane *next;         /* in pool->lanes; written once */
+	unsigned slots;                  /* of the ring, a power of two */
+	bool is_used;                    /* under pools_lock: the core is in a run that uses it */
 	const soon_pool *of;             /* whose pool it is, while the core uses it */
 	struct soon__lane *next_of_core; /* in core->lanes */
-	struct soon__lane *next;         /* in pool->lanes; written once */
+	char padding_core[64];
+
+	/* The core's. Counts are atomic for who looks from elsewhere: relaxed, one writer. */
 	struct soon__list waiting; /* jobs for which the ring has no place, the oldest first */
 	atomic_uint waiting_count;
 	atomic_uint handed; /* jobs in the ring or on a thread that are waited for */
 	atomic_uint tail;   /* of the ring: where the next job goes */
-	unsigned slots;     /* of the ring, a power of two */
-	bool is_used;       /* under pools_lock: the core is in a run that uses it */
-	soon_callback doorbell;
+	char padding_head[64];
 
 	/* The threads'. */
-	char padding_head[64];
 	atomic_uint head;      /* of the ring: where the next job comes from */
 	atomic_bool is_behind; /* jobs wait, and whoever empties the ring has to ring */
 	char padding_done[64];
 	_Atomic(struct soon__job *) done; /* jobs that are, the newest first */
 	atomic_uint ringing;              /* threads between the first entry and the ring */
+	soon_callback doorbell;
 	char padding_ring[64];
 	_Atomic(uintptr_t) ring[]; /* see pool_lane.h */
 };

@@ -84,12 +84,17 @@ static inline bool soon__lane_withdraw(struct soon__lane *lane, struct soon__job
 		SOON__LANE_MARK | lap, memory_order_relaxed, memory_order_relaxed);
 }
 
+/* Whether that content of a place is there for index `at`. */
+static inline bool soon__lane_is_of(const struct soon__lane *lane, unsigned at, uintptr_t word)
+{
+	return word != 0 && (word & SOON__LANE_LAP) == soon__lane_lap(lane, at);
+}
+
 /* Whether there is something at `at`, for who got `at` from lane->head. */
 static inline bool soon__lane_has(struct soon__lane *lane, unsigned at)
 {
-	uintptr_t word = atomic_load_explicit(soon__lane_place(lane, at), memory_order_seq_cst);
-
-	return word != 0 && (word & SOON__LANE_LAP) == soon__lane_lap(lane, at);
+	return soon__lane_is_of(
+		lane, at, atomic_load_explicit(soon__lane_place(lane, at), memory_order_seq_cst));
 }
 
 /* Whether a thread would find something, a mark maybe. */
@@ -113,7 +118,7 @@ static inline struct soon__job *soon__lane_take(struct soon__lane *lane, bool *r
 
 	for (;;) {
 		unsigned before = at;
-		uintptr_t word;
+		uintptr_t word, next;
 
 		if (!soon__lane_has(lane, at)) {
 			at = atomic_load_explicit(&lane->head, memory_order_acquire);
@@ -133,7 +138,10 @@ static inline struct soon__job *soon__lane_take(struct soon__lane *lane, bool *r
 			at++;
 			continue;
 		}
-		*ret_was_last = !soon__lane_has(lane, at + 1);
+		next = atomic_load_explicit(soon__lane_place(lane, at + 1), memory_order_seq_cst);
+		*ret_was_last = !soon__lane_is_of(lane, at + 1, next);
+		/* Its first line is what the thread will need next; harmless if it has gone. */
+		__builtin_prefetch((const void *)next);
 		return (struct soon__job *)(word & ~SOON__LANE_LAP);
 	}
 }

@@ -372,7 +372,7 @@ static void run(struct soon__worker *worker, struct soon__lane *lane, struct soo
 	name_after(worker, job->site);
 	soon__job_current = job;
 	job->rc = soon__call_word(job->fn, job->arg);
-	if (SOON_UNLIKELY(job->detached != NULL) && soon__detached_end(job))
+	if (SOON_UNLIKELY(job->is_detached) && soon__detached_end(job))
 		job = NULL;
 	else
 		soon__locals_view_end(&job->locals);
