@@ -10,6 +10,7 @@
 
 #include <soon/mem.h>
 
+#include "capture.h"
 #include "core.h"
 #include "cpus.h"
 #include "pool_lane.h"
@@ -23,6 +24,7 @@ enum {
 	QUEUE_DEFAULT = 1024,
 	QUEUE_MIN = 16,
 	QUEUE_MOST = 1 << 16,
+	CALLS_BYTES = 320,
 	STARTS_SKIPPED = 256, /* after one that failed, while there are other threads */
 };
 
@@ -200,15 +202,19 @@ struct soon__lane *soon__lane_of(soon_pool *pool)
 
 /* Threads begin. */
 
-/* Signals are for the program's own threads, but for those that a fault of this one raises. */
+/*
+ * Signals are for the program's own threads, but for those that a fault of this one raises, and the
+ * one that asks it where it stands.
+ */
 static void block_signals(sigset_t *ret_before)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
+	static const int left_open[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
+		SOON__CAPTURE_SIGNAL };
 	sigset_t all;
 
 	(void)sigfillset(&all);
-	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
-		(void)sigdelset(&all, faults[i]);
+	for (size_t i = 0; i < sizeof left_open / sizeof left_open[0]; i++)
+		(void)sigdelset(&all, left_open[i]);
 	(void)pthread_sigmask(SIG_BLOCK, &all, ret_before);
 }
 
@@ -342,16 +348,39 @@ static struct timespec grace_end(soon_ns grace)
 	return end;
 }
 
+/* Where the thread stands, from the inside out; why not, if it cannot be asked. */
+static void write_calls(const struct soon__worker *worker, char *buf, size_t size)
+{
+	struct soon__capture calls;
+	struct soon__symbols *symbols = NULL;
+	struct soon__text text;
+	int rc = soon__capture_thread(worker->thread, &calls);
+
+	soon__text_init(&text, buf, size, SOON__TEXT_NO_FD);
+	if (rc == 0)
+		symbols = soon__symbols_borrow();
+	if (!symbols) {
+		soon__text_str(&text, "unknown, ");
+		soon__text_errno(&text, rc < 0 ? rc : -EBUSY);
+		return;
+	}
+	soon__text_capture(&text, symbols, &calls);
+	soon__symbols_give_back();
+}
+
 static void report_stuck(const struct soon__worker *worker)
 {
 	const soon_site *last = atomic_load_explicit(&worker->last, memory_order_relaxed);
 	bool is_busy = atomic_load_explicit(&worker->is_busy, memory_order_relaxed);
+	char calls[CALLS_BYTES];
 
+	write_calls(worker, calls, sizeof calls);
 	soon_report_at(SOON_REPORT_ERROR, -ETIMEDOUT, last,
-		"thread %d of the pool '%s' does not end and is left; it %s %s, called at %s:%d",
+		"thread %d of the pool '%s' does not end and is left; it %s %s, called at %s:%d; "
+		"it stands in %s",
 		atomic_load_explicit(&worker->tid, memory_order_relaxed), worker->pool->opts.name,
 		is_busy ? "still runs" : "last ran", last ? last->what : "nothing",
-		last ? last->file : "?", last ? last->line : 0);
+		last ? last->file : "?", last ? last->line : 0, calls);
 }
 
 /* Joins all threads; false: one was left behind, with all that it may look at. */

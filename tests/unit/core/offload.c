@@ -434,6 +434,7 @@ SOON_TEST_PLAIN(offload, thread_that_does_not_end_is_reported_and_left)
 	soon_on_report(note_report, said);
 	cr_assert_eq(held_run(2, hang_body), 0);
 	cr_assert_not_null(strstr(said, "leave_something_behind"), "%s", said);
+	cr_assert_not_null(strstr(said, "it stands in "), "%s", said);
 	soon_test_reports_expected = 1;
 	sem_post(&hang);
 }
