@@ -19,6 +19,8 @@ enum {
 	ZEROED_END = offsetof(struct soon_task, is_excused) + sizeof(bool),
 };
 
+_Static_assert(ZEROED_END - ZEROED_BEGIN <= 64, "more than one cache line");
+
 /* The first function on a task's stack; returns the context to continue with. */
 void *soon__task_main(void *arg) SOON_SUSPENDS;
 
@@ -39,6 +41,7 @@ static inline void record_init(soon_task *task, soon_core *core, const struct so
 	task->stack_class = stack->class_index;
 	task->stack_index = stack->index;
 	task->stack_low = stack->low;
+	task->reentered = NULL;
 	task->has_handle = false;
 	task->ignored_count = 0;
 	task->name = NULL;
