@@ -103,7 +103,7 @@ soon_core *soon__core_around(const void *addr)
 soon_core *soon_core_self(void)
 {
 	if (soon__core)
-		soon__core->is_shared = true;
+		soon__core_share(soon__core);
 	return soon__core;
 }
 
@@ -135,6 +135,12 @@ struct soon__poller *soon__poller_self(void)
 	return soon__core->poller;
 }
 
+/* What is posted to have a core wake and look: all that there is to do is in the loop. */
+static void look(soon_callback *unused)
+{
+	(void)unused;
+}
+
 static soon_core *core_make(void)
 {
 	soon_core *core = soon_zalloc(sizeof *core + soon__dumper_bytes());
@@ -142,6 +148,7 @@ static soon_core *core_make(void)
 	if (!core)
 		return NULL;
 	core->dumper = (struct soon__dumper *)(void *)(core + 1);
+	core->look_again.fn = look;
 	soon__inbox_init(&core->inbox);
 	soon__debug_init(core);
 	return core;
@@ -189,32 +196,39 @@ static void outer_group_init(struct soon__group *group, soon_core *core, const c
 }
 
 /* Has the core begin a run: all that a run changes is as it was in the first. */
-static void core_begin(soon_core *core, struct soon__run *run)
+static void core_begin(soon_core *core, struct soon__run *run, unsigned index)
 {
 	const struct soon__seams *seams = &run->seams;
 
 	core->run = run;
+	core->index = index;
 	core->opts = run->opts;
 	atomic_store_explicit(&core->debug, run->debug, memory_order_relaxed);
 	core->clock = (struct soon__clock){ .read = seams->clock_now, .arg = seams->clock };
 	soon__timers_init(&core->timers, soon__clock_refresh(&core->clock));
-	soon__sched_init(core, seams->sched_seed);
+	soon__sched_init(core, seams->sched_seed ? seams->sched_seed + index : 0);
 	soon__stacks_init(&core->stacks, core->opts.tasks_max);
 	core->lanes = NULL;
 	core->tasks_made = 0;
-	core->lot = seams->sched_seed;
+	core->lot = seams->sched_seed + index;
 	core->external_count = 0;
 	core->gens_left = 0;
-	core->is_shared = false;
 	core->trimmed_at = 0;
 	core->deadlock_step = 0;
+	core->poll_failed_at = 0;
+	core->is_ending = core->is_resting = core->is_given_up = false;
+	/* Relaxed: others of the run learn of the core by a post, which has its own order. */
+	atomic_store_explicit(&core->stage, SOON__STAGE_RUNNING, memory_order_relaxed);
+	atomic_store_explicit(&core->is_shared, false, memory_order_relaxed);
+	atomic_store_explicit(&core->is_empty, false, memory_order_relaxed);
+	atomic_store_explicit(&core->is_in_doubt, false, memory_order_relaxed);
 	soon__list_init(&core->stuck);
 	outer_group_init(&core->root, core, "main");
 	outer_group_init(&core->calls, core, "calls");
 	outer_group_init(&core->service, core, "service");
 }
 
-int soon__core_open(soon_core *core, struct soon__run *run)
+int soon__core_open(soon_core *core, struct soon__run *run, unsigned index)
 {
 	int (*poller_open)(const soon_opts *, soon_core *, struct soon__poller **) =
 		run->seams.poller_open ? run->seams.poller_open : soon__poller_open;
@@ -223,7 +237,7 @@ int soon__core_open(soon_core *core, struct soon__run *run)
 	soon__core = core;
 	soon__cpus_occupy();
 	soon__inbox_open(&core->inbox);
-	core_begin(core, run);
+	core_begin(core, run, index);
 	rc = poller_open(&core->opts, core, &core->poller);
 	if (rc < 0) {
 		soon__inbox_close(&core->inbox);
@@ -233,17 +247,27 @@ int soon__core_open(soon_core *core, struct soon__run *run)
 	return rc;
 }
 
+static void enter_stage(soon_core *core, enum soon__stage stage)
+{
+	/* Relaxed: read to be told, nothing is concluded from it. */
+	atomic_store_explicit(&core->stage, stage, memory_order_relaxed);
+}
+
 void soon__core_close(soon_core *core)
 {
 	/* Nothing runs any more: the last callbacks may ask for tasks, but must not get them. */
 	for (unsigned i = 0; i < SOON__OUTER_COUNT; i++)
 		soon__core_outer(core, i)->state = SOON__GROUP_CLOSED;
+	enter_stage(core, SOON__STAGE_POSTS);
 	soon__inbox_close(&core->inbox);
+	enter_stage(core, SOON__STAGE_THREADS);
 	soon__offload_stop(core);
+	enter_stage(core, SOON__STAGE_IO);
 	core->poller->ops->stop(core->poller);
 	core->poller->ops->destroy(core->poller);
 	core->poller = NULL;
 	soon__track_report(core);
+	enter_stage(core, SOON__STAGE_STACKS);
 	for (unsigned i = 0; i < SOON__OUTER_COUNT; i++) {
 		soon__group_release_kept(soon__core_outer(core, i));
 		soon__group_free_failures(soon__core_outer(core, i));
@@ -253,5 +277,6 @@ void soon__core_close(soon_core *core)
 	SOON_ASSERT(soon__timers_live(&core->timers) == 0);
 	soon__stacks_fini(&core->stacks);
 	soon__cpus_vacate();
+	enter_stage(core, SOON__STAGE_CLOSED);
 	soon__core = NULL;
 }

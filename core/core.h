@@ -20,6 +20,8 @@
 #include "task.h"
 #include "watchdog.h"
 
+#include <stdatomic.h>
+
 struct soon__run;
 
 struct soon_core {
@@ -37,6 +39,7 @@ struct soon_core {
 	struct soon__group service; /* soon_background's */
 
 	struct soon__run *run; /* that it is a core of; undefined between two runs */
+	unsigned index;        /* in the run; 0: of the thread that called soon_run */
 	soon_opts opts;        /* of the run */
 	soon_ns trimmed_at;
 	struct soon__list stuck; /* cancelled groups that somebody waits for: see stuck.h */
@@ -54,14 +57,26 @@ struct soon_core {
 	struct soon__dumper *dumper; /* the memory of soon_dump(), for good */
 	bool is_dumpable;            /* from the first task to the last; for signal handlers */
 	uint8_t deadlock_step;       /* see deadlock.c; 0: none was found */
-	bool is_shared;              /* its address was given out: whoever has it may post */
 	bool is_left_behind;         /* in a forked child: it runs in the parent, and not here */
-
 	_Atomic(struct soon__log_ring *) log; /* for good, once something was logged */
 	/* Debugging. */
 	_Atomic(unsigned) debug;     /* enum soon_debug_flags; any thread */
 	soon_callback debug_changed; /* posted when `debug` is, for what has to follow it */
 	struct soon__watch watch;
+
+	soon_ns poll_failed_at; /* when the poller first failed; 0: it has not */
+
+	/* The end, see run.h. */
+	bool is_ending;         /* main has ended */
+	bool is_resting;        /* not counted as busy */
+	bool is_given_up;       /* others could not be started: it goes as it came */
+	_Atomic(uint8_t) stage; /* enum soon__stage; for others to tell */
+
+	/* For the proof of a deadlock, see deadlock.c; written by any core of the run. */
+	atomic_bool is_shared;    /* its address was given out: whoever has it may post */
+	atomic_bool is_empty;     /* it sleeps without a task */
+	atomic_bool is_in_doubt;  /* it sleeps, deadlocked unless another core has a task */
+	soon_callback look_again; /* to it: one of the others became empty */
 };
 
 /* The calling thread's core, NULL if it runs none. */
@@ -74,15 +89,15 @@ soon_core *soon__core_acquire(void);
 void soon__core_release(soon_core *core);
 
 /* Begins and ends the calling thread's part in a run; nothing is left of one that failed. */
-int soon__core_open(soon_core *core, struct soon__run *run);
+int soon__core_open(soon_core *core, struct soon__run *run, unsigned index);
 
 /* The order of the end: posts are refused, accepted ones run, threads and the kernel let go. */
 void soon__core_close(soon_core *core);
 
 /* loop.c */
 
-/* Runs tasks until none is left and the run may end; a negative errno of the poller ends it. */
-int soon__core_loop(soon_core *core);
+/* Runs tasks until none is left on any core of the run. */
+void soon__core_loop(soon_core *core);
 
 /* Whether that run goes on, on whatever thread. Affinity: any; takes a lock. */
 bool soon__run_is_live(uint64_t run_id);
@@ -100,6 +115,22 @@ static inline struct soon__group *soon__core_outer(soon_core *core, unsigned ind
 {
 	SOON_ASSERT(index < SOON__OUTER_COUNT);
 	return index == 0 ? &core->root : index == 1 ? &core->calls : &core->service;
+}
+
+/* Posts what a core that is closed, or about to be, need not hear. */
+static inline void soon__core_tell(soon_core *core, soon_callback *callback)
+{
+	int rc = soon_post(core, callback);
+
+	(void)rc;
+}
+
+/* Its address is given out. */
+static inline void soon__core_share(soon_core *core)
+{
+	/* Relaxed: whoever has it posts later, and that is what orders. See deadlock.c. */
+	if (!atomic_load_explicit(&core->is_shared, memory_order_relaxed))
+		atomic_store_explicit(&core->is_shared, true, memory_order_relaxed);
 }
 
 static inline soon_task *soon__task_self(void)

@@ -2,6 +2,7 @@
 #include "deadlock.h"
 
 #include "describe.h"
+#include "run.h"
 #include "waits.h"
 #include "walk.h"
 
@@ -14,11 +15,60 @@ enum {
 	STEP_FORCED,    /* and behind shields */
 };
 
-bool soon__deadlock_is_proven(soon_core *core)
+/* Whether what happens on this core can end no wait of it: all but what others may send. */
+static bool is_still(soon_core *core)
 {
-	return core->sched.live_count > 0 && core->external_count == 0 && !core->is_shared &&
+	return core->sched.live_count > 0 && core->external_count == 0 &&
 		soon__timers_live(&core->timers) == 0 &&
 		core->poller->ops->inflight(core->poller) == 0;
+}
+
+bool soon__deadlock_is_proven(soon_core *core)
+{
+	if (!is_still(core))
+		return false;
+	/* Set before the look at the others, who look at it after they became empty. */
+	atomic_store_explicit(&core->is_in_doubt, true, memory_order_seq_cst);
+	if (!soon__cores_others_are_empty(core->run, core))
+		return false;
+	/*
+	 * After that look, which acquired what the others' tasks did. Whoever has an address, of
+	 * this core or another, may have posted what has not run yet.
+	 */
+	for (unsigned i = 0; i < soon__run_running(core->run); i++) {
+		if (atomic_load_explicit(
+			    &soon__run_core(core->run, i)->is_shared, memory_order_relaxed))
+			return false;
+	}
+	return true;
+}
+
+void soon__deadlock_sleeps(soon_core *core)
+{
+	struct soon__run *run = core->run;
+
+	if (core->index == 0 && soon__run_running(run) == 1)
+		return;
+	/* Set before the look at who doubts, as there: one of the two sees the other. */
+	atomic_store_explicit(&core->is_empty, core->sched.live_count == 0, memory_order_seq_cst);
+	if (core->sched.live_count > 0)
+		return;
+	for (unsigned i = 0; i < soon__run_running(run); i++) {
+		soon_core *other = soon__run_core(run, i);
+
+		if (other != core &&
+			atomic_load_explicit(&other->is_in_doubt, memory_order_seq_cst))
+			soon__core_tell(other, &other->look_again);
+	}
+}
+
+void soon__deadlock_wakes(soon_core *core)
+{
+	/* Relaxed: a task that it gets comes from one that is there until it has ended here. */
+	if (core->index > 0 || soon__run_running(core->run) > 1)
+		atomic_store_explicit(&core->is_empty, false, memory_order_relaxed);
+	if (SOON_UNLIKELY(atomic_load_explicit(&core->is_in_doubt, memory_order_relaxed)))
+		atomic_store_explicit(&core->is_in_doubt, false, memory_order_relaxed);
 }
 
 static void report_cycle(const char *line, void *unused)
@@ -58,6 +108,10 @@ void soon__deadlock_break(soon_core *core)
 	case STEP_NONE:
 		core->deadlock_step = STEP_CANCELLED;
 		report_graph(core);
+		soon__run_fail(core, -EDEADLK, NULL, "the tasks of core %u wait for each other",
+			core->index);
+		if (core->index > 0)
+			soon__run_cancel_main(core);
 		for (unsigned i = 0; i < SOON__OUTER_COUNT; i++)
 			soon__scope_mark(&soon__core_outer(core, i)->scope, SOON__CANCELLED,
 				SOON_CANCEL_DEADLOCK, why, NULL);

@@ -7,6 +7,7 @@
 
 #include "core.h"
 #include "describe.h"
+#include "run.h"
 #include "stuck.h"
 
 #include <stdatomic.h>
@@ -157,11 +158,10 @@ static SOON_COLD void service_failed(soon_core *core, const soon_task *task, con
 		"background task '%s', spawned at %s:%d, failed: %s%s%s", task->name,
 		task->site->file, task->site->line, strerrordesc_np(-task->rc), message ? ": " : "",
 		message ? message : "");
-	if (core->opts.keep_running)
-		return;
-	soon__scope_mark(&core->root.scope, SOON__CANCELLED, SOON_CANCEL_SIBLING,
-		"a background task failed", task->site);
-	soon__stuck_watch(&core->root);
+	soon__run_fail(core, task->rc, task->site, "background task '%s' of core %u failed: %s",
+		task->name, core->index, message ? message : strerrordesc_np(-task->rc));
+	if (!core->opts.keep_running)
+		soon__run_cancel_main(core);
 }
 
 void soon__group_judge(struct soon__group *group, soon_task *task)

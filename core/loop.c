@@ -8,6 +8,9 @@
 #include "run.h"
 #include "stuck.h"
 
+#include <string.h>
+#include <time.h>
+
 enum { POSTS_PER_PASS = 256 };
 
 static const soon_ns TRIM_PERIOD = SOON_S(1);
@@ -21,15 +24,20 @@ static void timers_fire(soon_core *core)
 		soon__task_timer_fired(SOON_CONTAINER_OF(timer, soon_task, timer), now);
 }
 
+/* Whether main has ended and the core has no task left; once it has, that is told to all. */
+static bool has_ended(soon_core *core)
+{
+	if (!core->is_ending) {
+		if (core->index > 0 || core->root.live_count > 0)
+			return false;
+		soon__run_main_ended(core->run);
+	}
+	return core->root.live_count + core->calls.live_count + core->service.live_count == 0;
+}
+
 static bool is_done(soon_core *core)
 {
-	struct soon__run *run = core->run;
-
-	if (core->root.live_count > 0)
-		return false;
-	if (!run->has_main_ended)
-		soon__run_main_ended(run, core);
-	return core->calls.live_count == 0 && core->service.live_count == 0;
+	return has_ended(core) && soon__run_rest(core->run, core);
 }
 
 /*
@@ -72,16 +80,48 @@ static int core_sleep(soon_core *core)
 	}
 	if (soon__stuck_next(core) < until)
 		until = soon__stuck_next(core);
+	if (soon__run_nag_next(core->run, core) < until)
+		until = soon__run_nag_next(core->run, core);
 	until = idle_trim(core, until);
+	soon__deadlock_sleeps(core);
 	if (!soon__inbox_prepare_sleep(&core->inbox))
 		until = 0; /* something was posted meanwhile */
 	rc = core_poll(core, until);
 	soon__inbox_awake(&core->inbox);
+	soon__deadlock_wakes(core);
 	(void)soon__clock_refresh(&core->clock);
 	return rc;
 }
 
-int soon__core_loop(soon_core *core)
+/*
+ * What the kernel owes may never come now. The run ends with this, and all on the core are
+ * cancelled; who waits for an operation that does not end is given the grace, and then nothing is
+ * left that would be right.
+ */
+static void poll_failed(soon_core *core, int rc)
+{
+	static const struct timespec pause = { .tv_nsec = SOON_MS(1) };
+	const char *name = core->poller->ops->name;
+
+	if (core->poll_failed_at == 0) {
+		core->poll_failed_at = soon__clock_refresh(&core->clock);
+		soon_report_file(SOON_REPORT_ERROR, rc, "the poller '%s' of core %u failed: %s",
+			name, core->index, strerrordesc_np(-rc));
+		soon__run_fail(core, rc, NULL, "the poller '%s' of core %u failed: %s", name,
+			core->index, strerrordesc_np(-rc));
+		soon__run_cancel_main(core);
+		soon__scope_force(core, SOON_CANCEL_SHUTDOWN, "the poller of the core failed");
+		return;
+	}
+	if (soon__clock_refresh(&core->clock) - core->poll_failed_at > core->opts.grace)
+		soon_die("soon_run: the poller '%s' of core %u failed for good, and %u tasks wait "
+			 "for it: %s",
+			name, core->index, core->sched.live_count, strerrordesc_np(-rc));
+	if (core->sched.ready_count == 0)
+		(void)nanosleep(&pause, NULL); /* it does not wait for us any more */
+}
+
+void soon__core_loop(soon_core *core)
 {
 	int rc = 0;
 
@@ -90,18 +130,24 @@ int soon__core_loop(soon_core *core)
 		if (core->sched.ready_count > 0)
 			soon__sched_pass(core);
 		/* Asked first: that main has ended makes those it left in the background ready. */
-		if (!is_done(core) && core->sched.ready_count == 0 &&
+		if ((!has_ended(core) || core->is_resting) && core->sched.ready_count == 0 &&
 			!soon__inbox_is_due(&core->inbox))
 			rc = core_sleep(core);
 		else if (core->poller->ops->is_due(core->poller))
 			rc = core_poll(core, 0);
-		if (rc < 0)
-			break;
+		else
+			rc = 0;
+		if (SOON_UNLIKELY(rc < 0))
+			poll_failed(core, rc);
 		timers_fire(core);
 		if (SOON_UNLIKELY(!soon__list_is_empty(&core->stuck)))
 			soon__stuck_check(core);
+		if (SOON_UNLIKELY(core->is_resting)) {
+			soon__run_nag(core->run, core);
+			if (!soon__run_rise(core->run, core))
+				continue; /* posts that are left are for the close */
+		}
 		(void)soon__inbox_drain(&core->inbox, POSTS_PER_PASS);
 	}
 	soon__debug_end(core);
-	return rc < 0 ? rc : 0;
 }

@@ -4,6 +4,8 @@
  */
 #include "run.h"
 
+#include <soon/cores.h>
+
 #include "core.h"
 #include "debug.h"
 #include "guard.h"
@@ -12,14 +14,21 @@
 #include "overflow.h"
 #include "quit.h"
 #include "stuck.h"
+#include "switch.h"
 
-#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { TASKS_MAX_DEFAULT = 2 * 1024 * 1024 };
 
 static const soon_ns GRACE_DEFAULT = SOON_S(30);
+
+/* What is posted to have a core look: all that there is to do is in its loop. */
+static void look(soon_callback *unused)
+{
+	(void)unused;
+}
 
 static void run_init(struct soon__run *run, const struct soon__seams *seams, const soon_opts *opts)
 {
@@ -35,6 +44,11 @@ static void run_init(struct soon__run *run, const struct soon__seams *seams, con
 	if (!run->opts.grace)
 		run->opts.grace = GRACE_DEFAULT;
 	soon__pool_init(&run->pool, &run->opts);
+	run->core_count = run->opts.cores;
+	soon__list_init(&run->starters);
+	run->all_rest.fn = look;
+	atomic_init(&run->busy, 1);
+	(void)pthread_mutex_init(&run->lock, NULL);
 	run->debug = soon__debug_of(&run->opts);
 }
 
@@ -46,30 +60,182 @@ static void cancel_outer(struct soon__group *group)
 		soon__stuck_watch(group);
 }
 
-void soon__run_main_ended(struct soon__run *run, soon_core *core)
+/* On each core, once. */
+static void end_here(soon_core *core)
 {
-	run->has_main_ended = true;
-	soon__interrupt_main_ended(core);
-	if (run->seams.main_ended)
-		run->seams.main_ended(run->seams.data);
+	core->is_ending = true;
 	cancel_outer(&core->service);
 	cancel_outer(&core->calls);
 }
 
-static int run_result(const soon_core *core)
+static void end_there(soon_callback *callback)
 {
-	int main_rc = core->run->main_rc;
-
-	if (core->deadlock_step > 0)
-		return -EDEADLK;
-	/* A main task that was only cancelled may have been so for a background task's failure. */
-	if (main_rc < 0 && main_rc != -ECANCELED)
-		return main_rc;
-	return core->service.first_rc < 0 ? core->service.first_rc : main_rc;
+	end_here(SOON_CONTAINER_OF(callback, struct soon__member, end)->core);
 }
 
-static int run_main(soon_core *core, soon__fn fn, uint64_t arg, const soon_site *site)
+void soon__run_tell_end(struct soon__run *run)
 {
+	for (unsigned i = 1; i < soon__run_running(run); i++) {
+		struct soon__member *member = &run->members[i - 1];
+		int rc;
+
+		member->end.fn = end_there;
+		rc = soon_post(member->core, &member->end);
+		SOON_ASSERT(rc == 0); /* we are busy, so it is open */
+	}
+}
+
+void soon__run_main_ended(struct soon__run *run)
+{
+	soon_core *core = run->first;
+
+	soon__interrupt_main_ended(core);
+	if (run->seams.main_ended)
+		run->seams.main_ended(run->seams.data);
+	run->ended_at = soon__core_now(core);
+	run->nag_at = soon__core_deadline(core, core->opts.grace);
+	end_here(core);
+	soon__run_tell_end(run);
+}
+
+bool soon__run_rest(struct soon__run *run, soon_core *core)
+{
+	if (!core->is_resting) {
+		core->is_resting = true;
+		if (core->is_given_up)
+			return true; /* it was never counted */
+		atomic_store_explicit(&core->stage, SOON__STAGE_AT_REST, memory_order_relaxed);
+		/* Release: what our tasks did, for who sees 0. Acquire: the others', if we do. */
+		if (atomic_fetch_sub_explicit(&run->busy, 1, memory_order_acq_rel) == 1) {
+			if (core->index > 0)
+				soon__core_tell(run->first, &run->all_rest);
+			for (unsigned i = 1; i < soon__run_running(run); i++)
+				if (i != core->index)
+					soon__core_tell(run->members[i - 1].core,
+						&run->members[i - 1].all_rest);
+		}
+	}
+	/* Acquire: pairs with the release of each that came to rest. */
+	return core->is_given_up || atomic_load_explicit(&run->busy, memory_order_acquire) == 0;
+}
+
+bool soon__run_rise(struct soon__run *run, soon_core *core)
+{
+	unsigned busy = atomic_load_explicit(&run->busy, memory_order_relaxed);
+
+	if (!soon__inbox_is_due(&core->inbox))
+		return false;
+	do {
+		if (busy == 0)
+			return false; /* for good: nobody is left who could wait for us */
+		/* Relaxed: it takes no more than the place. What the posts bring, they order. */
+	} while (!atomic_compare_exchange_weak_explicit(
+		&run->busy, &busy, busy + 1, memory_order_relaxed, memory_order_relaxed));
+	core->is_resting = false;
+	atomic_store_explicit(&core->stage, SOON__STAGE_RUNNING, memory_order_relaxed);
+	return true;
+}
+
+soon_ns soon__run_nag_next(const struct soon__run *run, const soon_core *core)
+{
+	return core->is_resting && core->index == 0 ? run->nag_at : SOON_NEVER;
+}
+
+void soon__run_nag(struct soon__run *run, soon_core *core)
+{
+	soon_ns now = soon__core_now(core), waited = now - run->ended_at;
+
+	if (now < soon__run_nag_next(run, core))
+		return;
+	for (unsigned i = 1; i < soon__run_running(run); i++) {
+		/* Relaxed: told as it was a moment ago. */
+		if (atomic_load_explicit(&run->members[i - 1].core->stage, memory_order_relaxed) ==
+			SOON__STAGE_RUNNING)
+			soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
+				"core %u has tasks %lld ms after the main task ended; all other "
+				"cores wait for it (SIGQUIT shows where it is)",
+				i, (long long)(waited / SOON_MS(1)));
+	}
+	/* Twice as long until the next one: a log is no place to wait in. */
+	run->nag_at = waited > SOON_NEVER - now ? SOON_NEVER : now + waited;
+}
+
+void soon__run_fail(soon_core *core, int rc, const soon_site *site, const char *fmt, ...)
+{
+	struct soon__run *run = core->run;
+	va_list args;
+
+	SOON_ASSERT(rc < 0);
+	(void)pthread_mutex_lock(&run->lock);
+	if (run->failed_rc == 0) {
+		run->failed_rc = rc;
+		run->failed_site = site;
+		va_start(args, fmt);
+		(void)vsnprintf(run->failed_why, sizeof run->failed_why, fmt, args);
+		va_end(args);
+	}
+	(void)pthread_mutex_unlock(&run->lock);
+}
+
+static void cancel_main(soon_core *first)
+{
+	const struct soon__run *run = first->run;
+
+	SOON_ASSERT(first->index == 0);
+	if (first->is_ending)
+		return;
+	/* The text was complete before anybody asked for this, and does not change any more. */
+	soon__scope_mark(&first->root.scope, SOON__CANCELLED, SOON_CANCEL_SIBLING, run->failed_why,
+		run->failed_site);
+	soon__stuck_watch(&first->root);
+}
+
+static void cancel_main_there(soon_callback *callback)
+{
+	cancel_main(SOON_CONTAINER_OF(callback, struct soon__member, has_failed)->run->first);
+}
+
+void soon__run_cancel_main(soon_core *core)
+{
+	struct soon__member *member;
+
+	if (core->index == 0) {
+		cancel_main(core);
+		return;
+	}
+	member = &core->run->members[core->index - 1];
+	member->has_failed.fn = cancel_main_there;
+	soon__core_tell(core->run->first, &member->has_failed);
+}
+
+static int run_result(const struct soon__run *run)
+{
+	if (run->first->deadlock_step > 0)
+		return -EDEADLK;
+	/* A main task that was only cancelled may have been so for another failure. */
+	if (run->main_rc < 0 && run->main_rc != -ECANCELED)
+		return run->main_rc;
+	return run->failed_rc < 0 ? run->failed_rc : run->main_rc;
+}
+
+struct main_call {
+	struct soon__run *run;
+	soon__fn fn;
+	uint64_t arg;
+};
+
+/* The main task of a run that was asked for several cores: they run before its function does. */
+static int main_with_cores(const struct main_call *call) SOON_SUSPENDS
+{
+	int rc = soon__cores_start(call->run);
+
+	return rc < 0 ? rc : soon__call_word(call->fn, call->arg);
+}
+
+static int run_main(struct soon__run *run, soon__fn fn, uint64_t arg, const soon_site *site)
+{
+	struct main_call call = { run, fn, arg };
+	soon_core *core = run->first;
 	soon_task *main_task;
 	soon_task_opts opts = { .ret_task = &main_task };
 	int rc;
@@ -81,16 +247,18 @@ static int run_main(soon_core *core, soon__fn fn, uint64_t arg, const soon_site 
 			"vm.overcommit_memory");
 		return rc;
 	}
-	soon__task_launch(main_task, &core->root, fn, arg, site);
+	if (run->opts.cores > 1)
+		soon__task_launch(main_task, &core->root, (soon__fn)main_with_cores,
+			(uint64_t)(uintptr_t)&call, site);
+	else
+		soon__task_launch(main_task, &core->root, fn, arg, site);
 	soon__quit_register(core);
 	soon__interrupt_begin(core);
-	rc = soon__core_loop(core);
-	if (rc < 0)
-		soon_die("soon_run: the poller '%s' failed for good: %s", core->poller->ops->name,
-			strerrordesc_np(-rc));
-	core->run->main_rc = main_task->rc;
+	soon__core_loop(core);
+	run->main_rc = main_task->rc;
 	main_task->is_rc_read = true;
-	rc = run_result(core);
+	soon__cores_join(run);
+	rc = run_result(run);
 	soon__quit_unregister(core);
 	return rc;
 }
@@ -110,18 +278,25 @@ int soon__run_on(const struct soon__seams *seams, const soon_opts *opts, soon__f
 			site->what, site->file, site->line, soon_task_name(NULL));
 		return -EBUSY;
 	}
+	if (opts && opts->cores > SOON_CORES_MAX) {
+		soon_report_file(SOON_REPORT_ERROR, -EINVAL,
+			"soon_run(%s) at %s:%d: %u cores are more than %d", site->what, site->file,
+			site->line, opts->cores, SOON_CORES_MAX);
+		return -EINVAL;
+	}
 	soon__guard_begin();
 	run_init(&run, seams, opts);
 	core = soon__core_acquire();
 	if (!core)
 		return -ENOMEM;
+	run.first = core;
 	rc = soon__overflow_init(&overflow);
 	if (rc < 0)
 		goto out_release;
-	rc = soon__core_open(core, &run);
+	rc = soon__core_open(core, &run, 0);
 	if (rc < 0)
 		goto out_fini;
-	rc = run_main(core, fn, arg, site);
+	rc = run_main(&run, fn, arg, site);
 	soon__core_close(core);
 	soon__interrupt_end(core);
 	soon__guard_end();

@@ -277,8 +277,11 @@ static const struct soon__poller_ops kit_ops = {
 static int kit_open(const soon_opts *opts, soon_core *core, struct soon__poller **ret_poller)
 {
 	struct soon__kit_poller *kit = running;
-	int rc = kit->open_rc;
+	int rc;
 
+	if (!kit) /* a core beyond the first, on a thread of the runtime */
+		return soon__poller_open(opts, core, ret_poller);
+	rc = kit->open_rc;
 	kit->poller = (struct soon__poller){ .ops = &kit_ops, .core = core };
 	if (rc == 0 && kit->has_kernel) {
 		rc = soon__poller_open(opts, core, &kit->inner);

@@ -60,6 +60,10 @@ typedef struct soon_opts {
 
 	/* While slow steps are debugged, see debug.h. */
 	soon_ns slow_step; /* what takes as long is reported; default 100 ms; negative: nothing */
+
+	/* The cores of the run, see cores.h. */
+	unsigned cores; /* started before main; 0: as many as there are processors, at first use */
+	bool no_pin;    /* several cores are not bound to a processor each */
 } soon_opts;
 
 /* Zero means the default in every field. */

@@ -41,6 +41,7 @@
 
 /* Other threads: posts inwards, blocking work outwards, results for both. */
 #include <soon/thread.h>
+#include <soon/cores.h>
 #include <soon/offload.h>
 #include <soon/future.h>
 

@@ -497,7 +497,8 @@ static int wait_beside_a_failure(soon_ns duration)
 	rc = soon_sleep(duration);
 	cr_assert_eq(soon_report_errors(), 1); /* when it happened, not at the end */
 	if (rc == -ECANCELED)
-		cr_assert_str_eq(soon_cancel_reason().why, "a background task failed");
+		cr_assert_str_eq(soon_cancel_reason().why,
+			"background task 'fail_later' of core 0 failed: no disk");
 	return rc;
 }
 
