@@ -205,6 +205,7 @@ static void core_begin(soon_core *core, struct soon__run *run, unsigned index)
 	core->opts = run->opts;
 	atomic_store_explicit(&core->debug, run->debug, memory_order_relaxed);
 	core->clock = (struct soon__clock){ .read = seams->clock_now, .arg = seams->clock };
+	soon__spin_init(&core->spin, core->opts.spin);
 	soon__timers_init(&core->timers, soon__clock_refresh(&core->clock));
 	soon__sched_init(core, seams->sched_seed ? seams->sched_seed + index : 0);
 	soon__stacks_init(&core->stacks, core->opts.tasks_max);

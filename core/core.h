@@ -16,6 +16,7 @@
 #include "inbox.h"
 #include "offload.h"
 #include "sched.h"
+#include "spin.h"
 #include "stack.h"
 #include "task.h"
 #include "watchdog.h"
@@ -29,6 +30,7 @@ struct soon_core {
 	struct soon__poller *poller;
 	struct soon__clock clock;
 	struct soon__inbox inbox; /* any thread */
+	struct soon__spin spin;
 	struct soon__timers timers;
 	struct soon__stacks stacks;
 	struct soon__lane *lanes; /* into the pools that it has used in this run; see pool.h */

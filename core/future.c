@@ -16,11 +16,12 @@
 #include "future.h"
 
 #include <soon/future.h>
+#include <soon/scope.h>
 
 #include "core.h"
+#include "latch.h"
 
 #include <pthread.h>
-#include <semaphore.h>
 
 /* One who waits. */
 struct waiter {
@@ -29,10 +30,10 @@ struct waiter {
 	bool is_listed;             /* under the lock */
 	int rc;                     /* the result, from the setter */
 	uint64_t value;
-	soon_core *core;        /* of a task; NULL for a thread */
-	struct soon__wait wait; /* of a task */
-	soon_callback wake;     /* of a task: brings the end to its core */
-	sem_t is_done;          /* of a thread */
+	soon_core *core;          /* of a task; NULL for a thread */
+	struct soon__wait wait;   /* of a task */
+	soon_callback wake;       /* of a task: brings the end to its core */
+	struct soon__latch latch; /* of a thread */
 };
 
 struct lock {
@@ -144,10 +145,9 @@ static void unlink_locked(struct waiter *waiter)
 	waiter->is_listed = false;
 }
 
-/* Leaves the list. Who was taken from it by a setter waits for the result, which is on its way. */
-static enum soon__abort future_abort(struct soon__wait *wait)
+/* Takes the waiter off its list; false when a setter has done so: the result is on its way. */
+static bool delist(struct waiter *waiter)
 {
-	struct waiter *waiter = SOON_CONTAINER_OF(wait, struct waiter, wait);
 	const soon_future *future = waiter->future;
 	bool was_listed;
 
@@ -156,7 +156,13 @@ static enum soon__abort future_abort(struct soon__wait *wait)
 	if (was_listed)
 		unlink_locked(waiter);
 	unlock(future);
-	return was_listed ? SOON__ABORT_DONE : SOON__ABORT_PENDING;
+	return was_listed;
+}
+
+static enum soon__abort future_abort(struct soon__wait *wait)
+{
+	return delist(SOON_CONTAINER_OF(wait, struct waiter, wait)) ? SOON__ABORT_DONE
+								    : SOON__ABORT_PENDING;
 }
 
 static void wake_on_core(soon_callback *wake)
@@ -172,7 +178,7 @@ static void wake(struct waiter *waiter)
 	int rc = 0;
 
 	if (!waiter->core)
-		(void)sem_post(&waiter->is_done);
+		soon__latch_open(&waiter->latch);
 	else if (waiter->core == soon__core)
 		soon__unpark(&waiter->wait, 0);
 	else
@@ -263,36 +269,50 @@ static int wait_in_task(soon_future *future, uint64_t *ret_value)
 	return waiter.rc;
 }
 
-static int wait_in_thread(soon_future *future, uint64_t *ret_value)
+/* Leaves the list when the time is over, unless a setter took the waiter from it before. */
+static int wait_in_thread(soon_future *future, soon_ns timeout, uint64_t *ret_value)
 {
 	struct waiter waiter = { 0 };
 
-	(void)sem_init(&waiter.is_done, 0, 0); /* fails for shared ones and large counts only */
-	if (!enlist(future, &waiter)) {
-		(void)sem_destroy(&waiter.is_done);
+	if (!enlist(future, &waiter))
 		return read_result(future, ret_value);
+	if (!soon__latch_wait(&waiter.latch, soon__latch_deadline(timeout))) {
+		if (delist(&waiter))
+			return -ETIMEDOUT;
+		(void)soon__latch_wait(&waiter.latch, SOON_NEVER); /* it is on its way */
 	}
-	while (sem_wait(&waiter.is_done) != 0)
-		continue; /* EINTR is all there is */
-	(void)sem_destroy(&waiter.is_done);
 	if (ret_value)
 		*ret_value = waiter.value;
 	return waiter.rc;
 }
 
+static SOON_COLD int refuse_on_core(void)
+{
+	soon_report_file(SOON_REPORT_ERROR, -EDEADLK,
+		"soon_future_wait: a callback on the core's own stack would block all its tasks; "
+		"wait in a task, or poll");
+	return -EDEADLK;
+}
+
 int soon_future_wait(soon_future *future, uint64_t *ret_value)
 {
-	if (soon__task_self())
-		return wait_in_task(future, ret_value);
+	return soon_future_wait_for(future, SOON_NEVER, ret_value);
+}
+
+int soon_future_wait_for(soon_future *future, soon_ns timeout, uint64_t *ret_value)
+{
+	if (soon__task_self()) {
+		if (timeout == SOON_NEVER || is_set(future))
+			return wait_in_task(future, ret_value);
+		return (int)soon_within(timeout, wait_in_task(future, ret_value));
+	}
 	if (is_set(future))
 		return read_result(future, ret_value);
-	if (SOON_UNLIKELY(soon__core)) {
-		soon_report_file(SOON_REPORT_ERROR, -EDEADLK,
-			"soon_future_wait: a callback on the core's own stack would block all its "
-			"tasks; wait in a task, or poll");
-		return -EDEADLK;
-	}
-	return wait_in_thread(future, ret_value);
+	if (SOON_UNLIKELY(soon__core))
+		return refuse_on_core();
+	if (timeout <= 0)
+		return -ETIMEDOUT;
+	return wait_in_thread(future, timeout, ret_value);
 }
 
 void soon_future_fini(soon_future *future)

@@ -7,18 +7,28 @@
  *
  * The memory orders, each on the operation that needs it:
  *   head      a post releases what the caller wrote and the link; the exchange in take() acquires
- *             it. Going to sleep releases the poller; the post that rings it acquires it.
+ *             it. Going to sleep releases the poller; the post that replaces the mark acquires it.
  *   pending   a post that finds the callback pending releases what its caller wrote before; the
  *             exchange in run() that ends the waiting acquires it. So the run sees the data of
  *             every post that it answers. This is why run() exchanges instead of storing.
- *   ringing   counted up before the list can show that a doorbell is due and down after the ring;
- *             close() acquires the last release and then knows that wake() has been left.
+ *   rung      counted up, with release, after wake() was left. The consumer knows how many of its
+ *             marks were replaced; close() waits for as many, with acquire, and then knows that no
+ *             producer is in wake() or will come there, so that the poller may go.
+ *
+ * Who replaces PARKED needs no such count: all it touches afterwards is the word's address, and
+ * cores are never freed. At worst it wakes a later sleep for no reason.
+ *
+ * Why the push is not one exchange: see docs/decisions/0003-posting-by-compare-and-swap.md.
  */
 #include "inbox.h"
 
 #include "core.h"
+#include "futex.h"
 
 #include <sched.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a futex is the low half of its word");
+_Static_assert(_Alignof(soon_callback) > SOON__INBOX_PARKED, "no callback's address is a mark");
 
 static uintptr_t word_of(soon_callback *callback)
 {
@@ -27,7 +37,7 @@ static uintptr_t word_of(soon_callback *callback)
 
 static soon_callback *callback_of(uintptr_t word)
 {
-	return word > SOON__INBOX_CLOSED ? (soon_callback *)word : NULL;
+	return word > SOON__INBOX_PARKED ? (soon_callback *)word : NULL;
 }
 
 void soon__inbox_init(struct soon__inbox *inbox)
@@ -44,63 +54,54 @@ void soon__inbox_open(struct soon__inbox *inbox)
 	atomic_store_explicit(&inbox->head, SOON__INBOX_AWAKE, memory_order_relaxed);
 }
 
-/*
- * Replaces the ASLEEP mark by the callback and rings; false when the mark has gone meanwhile. The
- * count keeps the poller alive: the consumer may wake by itself, run the callback, end the run and
- * close before we come to ring.
- */
-static bool push_and_ring(soon_core *core, soon_callback *callback)
+/* The callback has replaced the mark of a consumer that sleeps, or is about to: wakes it. */
+static SOON_COLD void ring(soon_core *core, uintptr_t mark)
 {
-	struct soon__inbox *inbox = &core->inbox;
-	uintptr_t seen = SOON__INBOX_ASLEEP;
-	bool is_pushed;
-
-	/* Ordered before the push by the release below; seen by close() after its exchange. */
-	atomic_fetch_add_explicit(&inbox->ringing, 1, memory_order_relaxed);
-	callback->soon__next = NULL;
-	/* Acquire: pairs with soon__inbox_prepare_sleep. Release: pairs with take. */
-	is_pushed = atomic_compare_exchange_strong_explicit(
-		&inbox->head, &seen, word_of(callback), memory_order_acq_rel, memory_order_relaxed);
-	if (is_pushed)
-		core->poller->ops->wake(core->poller);
+	if (mark == SOON__INBOX_PARKED) {
+		soon__futex_wake(&core->inbox.head);
+		return;
+	}
+	/*
+	 * The consumer may wake by itself, run the callback and end its run meanwhile: the poller
+	 * is there until its close has seen the count.
+	 */
+	core->poller->ops->wake(core->poller);
 	/* Release: pairs with soon__inbox_close. */
-	atomic_fetch_sub_explicit(&inbox->ringing, 1, memory_order_release);
-	return is_pushed;
+	atomic_fetch_add_explicit(&core->inbox.rung, 1, memory_order_release);
 }
 
 int soon_post(soon_core *core, soon_callback *callback)
 {
 	struct soon__inbox *inbox = &core->inbox;
-	uintptr_t seen = atomic_load_explicit(&inbox->head, memory_order_relaxed);
+	uintptr_t seen;
 
 	SOON_ASSERT(callback->fn != NULL);
-	SOON_ASSERT((word_of(callback) & SOON__INBOX_CLOSED) == 0);
+	SOON_ASSERT((word_of(callback) & SOON__INBOX_PARKED) == 0);
 	/* Release: what the caller wrote, pairs with run(). Acquire: the reset below, or run's. */
 	if (__atomic_exchange_n(&callback->soon__pending, 1, __ATOMIC_ACQ_REL) != 0)
 		return 0;
-	for (;;) {
-		if (seen == SOON__INBOX_CLOSED) {
+	seen = atomic_load_explicit(&inbox->head, memory_order_relaxed);
+	do {
+		if (SOON_UNLIKELY(seen == SOON__INBOX_CLOSED)) {
 			__atomic_store_n(&callback->soon__pending, 0, __ATOMIC_RELEASE);
 			return core->is_left_behind ? -EOWNERDEAD : -ESHUTDOWN;
 		}
-		if (seen == SOON__INBOX_ASLEEP) {
-			if (push_and_ring(core, callback))
-				return 0;
-			seen = atomic_load_explicit(&inbox->head, memory_order_relaxed);
-			continue;
-		}
 		callback->soon__next = callback_of(seen);
-		/* Release: pairs with take(). Once it is in, the callback is not ours to touch. */
-		if (atomic_compare_exchange_weak_explicit(&inbox->head, &seen, word_of(callback),
-			    memory_order_release, memory_order_relaxed))
-			return 0;
-	}
+		/*
+		 * Release: pairs with take(). Acquire: pairs with soon__inbox_prepare_sleep, for
+		 * the poller in ring(). Once it is in, the callback is not ours to touch.
+		 */
+	} while (!atomic_compare_exchange_weak_explicit(&inbox->head, &seen, word_of(callback),
+		memory_order_acq_rel, memory_order_relaxed));
+	if (SOON_UNLIKELY(seen == SOON__INBOX_ASLEEP || seen == SOON__INBOX_PARKED))
+		ring(core, seen);
+	return 0;
 }
 
 /* Leaves `mark` in place of the chain and returns the chain, oldest first. */
 static soon_callback *take(struct soon__inbox *inbox, enum soon__inbox_mark mark)
 {
-	/* Acquire: pairs with both pushes of soon_post, through the whole chain. */
+	/* Acquire: pairs with the push of soon_post, through the whole chain. */
 	soon_callback *newest =
 		callback_of(atomic_exchange_explicit(&inbox->head, mark, memory_order_acquire));
 	soon_callback *oldest = NULL;
@@ -146,35 +147,47 @@ unsigned soon__inbox_drain(struct soon__inbox *inbox, unsigned max)
 	return count;
 }
 
-bool soon__inbox_prepare_sleep(struct soon__inbox *inbox)
+bool soon__inbox_prepare_sleep(struct soon__inbox *inbox, enum soon__inbox_mark mark)
 {
 	uintptr_t seen = SOON__INBOX_AWAKE;
 
+	SOON_ASSERT(mark == SOON__INBOX_ASLEEP || mark == SOON__INBOX_PARKED);
 	if (inbox->taken != NULL)
 		return false;
-	/* Release: pairs with push_and_ring, whose doorbell wakes a poller that is set up. */
-	if (atomic_compare_exchange_strong_explicit(&inbox->head, &seen, SOON__INBOX_ASLEEP,
-		    memory_order_release, memory_order_relaxed))
+	/* Release: pairs with soon_post, whose ring() uses a poller that is set up. */
+	if (atomic_compare_exchange_strong_explicit(
+		    &inbox->head, &seen, mark, memory_order_release, memory_order_relaxed))
 		return true;
 	SOON_ASSERT(callback_of(seen) != NULL);
 	return false;
 }
 
-void soon__inbox_awake(struct soon__inbox *inbox)
+void soon__inbox_park(struct soon__inbox *inbox, soon_ns until)
 {
-	uintptr_t seen = SOON__INBOX_ASLEEP;
+	/* The kernel compares before it sleeps: a post that came meanwhile is not missed. */
+	soon__futex_wait(&inbox->head, SOON__INBOX_PARKED, until);
+}
+
+void soon__inbox_awake(struct soon__inbox *inbox, enum soon__inbox_mark mark)
+{
+	uintptr_t seen = mark;
 
 	/* If it fails there is a chain, and its first producer rings or has rung. */
-	if (!atomic_compare_exchange_strong_explicit(&inbox->head, &seen, SOON__INBOX_AWAKE,
+	if (atomic_compare_exchange_strong_explicit(&inbox->head, &seen, SOON__INBOX_AWAKE,
 		    memory_order_relaxed, memory_order_relaxed))
-		SOON_ASSERT(callback_of(seen) != NULL);
+		return;
+	SOON_ASSERT(callback_of(seen) != NULL);
+	if (mark == SOON__INBOX_ASLEEP)
+		inbox->bells++;
 }
 
 void soon__inbox_forget(struct soon__inbox *inbox)
 {
 	inbox->taken = NULL;
 	atomic_store_explicit(&inbox->head, SOON__INBOX_CLOSED, memory_order_relaxed);
-	atomic_store_explicit(&inbox->ringing, 0, memory_order_relaxed);
+	/* A thread that was to ring is not in the child. */
+	inbox->bells = 0;
+	atomic_store_explicit(&inbox->rung, 0, memory_order_relaxed);
 }
 
 void soon__inbox_close(struct soon__inbox *inbox)
@@ -192,7 +205,7 @@ void soon__inbox_close(struct soon__inbox *inbox)
 		inbox->taken = callback->soon__next;
 		run(callback);
 	}
-	/* Acquire: pairs with the end of push_and_ring. A ring is short; nobody can enter now. */
-	while (atomic_load_explicit(&inbox->ringing, memory_order_acquire) != 0)
+	/* Acquire: pairs with ring(). A ring is short, and nobody else can come to it now. */
+	while (atomic_load_explicit(&inbox->rung, memory_order_acquire) != inbox->bells)
 		sched_yield();
 }

@@ -67,7 +67,35 @@ static int core_poll(soon_core *core, soon_ns until)
 	return core->poller->ops->poll(core->poller, until);
 }
 
+/* Whether only a post or a timer can end the sleep: then it needs no poller. */
+static bool can_park(const soon_core *core)
+{
+	const struct soon__poller_ops *ops = core->poller->ops;
+
+	return !core->clock.read && !core->watch.is_on && ops->is_vacant &&
+		ops->is_vacant(core->poller);
+}
+
 /* Has the poller wait until something happens; posts ring it, timers bound it. */
+static int sleep_until(soon_core *core, soon_ns until)
+{
+	enum soon__inbox_mark mark = can_park(core) ? SOON__INBOX_PARKED : SOON__INBOX_ASLEEP;
+	int rc = 0;
+
+	if (until > 0 && soon__spin_core(core, until))
+		return 0;
+	if (until == 0 || !soon__inbox_prepare_sleep(&core->inbox, mark))
+		return core_poll(core, 0);
+	soon__spin_core_asleep();
+	if (mark == SOON__INBOX_PARKED)
+		soon__inbox_park(&core->inbox, until);
+	else
+		rc = core_poll(core, until);
+	soon__spin_core_awake();
+	soon__inbox_awake(&core->inbox, mark);
+	return rc;
+}
+
 static int core_sleep(soon_core *core)
 {
 	soon_ns until = soon__timers_next(&core->timers);
@@ -84,10 +112,7 @@ static int core_sleep(soon_core *core)
 		until = soon__run_nag_next(core->run, core);
 	until = idle_trim(core, until);
 	soon__deadlock_sleeps(core);
-	if (!soon__inbox_prepare_sleep(&core->inbox))
-		until = 0; /* something was posted meanwhile */
-	rc = core_poll(core, until);
-	soon__inbox_awake(&core->inbox);
+	rc = sleep_until(core, until);
 	soon__deadlock_wakes(core);
 	(void)soon__clock_refresh(&core->clock);
 	return rc;
@@ -126,6 +151,7 @@ void soon__core_loop(soon_core *core)
 	int rc = 0;
 
 	soon__debug_begin(core);
+	soon__spin_core_awake();
 	while (!is_done(core)) {
 		if (core->sched.ready_count > 0)
 			soon__sched_pass(core);
@@ -149,5 +175,6 @@ void soon__core_loop(soon_core *core)
 		}
 		(void)soon__inbox_drain(&core->inbox, POSTS_PER_PASS);
 	}
+	soon__spin_core_asleep();
 	soon__debug_end(core);
 }

@@ -365,6 +365,11 @@ static bool ring_is_due(struct soon__poller *poller)
 		soon__bufs_can_feed(&ring->io.bufs);
 }
 
+static bool ring_is_vacant(struct soon__poller *poller)
+{
+	return ring_of(poller)->io.inflight == 0 && !ring_is_due(poller);
+}
+
 /* From any thread or signal handler: no lock, no allocation, errno as it was. */
 static void ring_wake(struct soon__poller *poller)
 {
@@ -451,6 +456,7 @@ static const struct soon__poller_ops poller_ops = {
 	.name = "io_uring",
 	.poll = ring_poll,
 	.is_due = ring_is_due,
+	.is_vacant = ring_is_vacant,
 	.wake = ring_wake,
 	.inflight = ring_inflight,
 	.each_inflight = ring_each_inflight,

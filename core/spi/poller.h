@@ -30,6 +30,12 @@ struct soon__poller_ops {
 	/* Cheap, without a system call: is there anything to submit or to reap? */
 	bool (*is_due)(struct soon__poller *poller);
 
+	/*
+	 * Whether nothing but wake() could end a wait: nothing is in flight and nothing is due. Then
+	 * the core may sleep outside of poll() instead. NULL: it never may.
+	 */
+	bool (*is_vacant)(struct soon__poller *poller);
+
 	/* Ends a wait, now or the next one. From any thread or signal handler. */
 	void (*wake)(struct soon__poller *poller);
 

@@ -400,3 +400,45 @@ FAKE_TEST(future, child_of_a_fork_may_set_its_own)
 	cr_assert_eq(pthread_join(thread, NULL), 0);
 	cr_assert_eq(status, 0);
 }
+
+static void *wait_a_while(void *one)
+{
+	uint64_t value;
+
+	cr_assert_eq(soon_future_wait_for(one, SOON_S(3600), &value), 3);
+	cr_assert_eq(value, 4);
+	return NULL;
+}
+
+/* With a time limit, a thread leaves the future as a cancelled task does. */
+SOON_TEST_PLAIN(future, thread_waits_for_a_while)
+{
+	soon_future one = { 0 };
+	uint64_t value = 7;
+	pthread_t thread;
+
+	cr_assert_eq(soon_future_wait_for(&one, 0, &value), -ETIMEDOUT);
+	cr_assert_eq(soon_future_wait_for(&one, -1, &value), -ETIMEDOUT);
+	cr_assert_eq(soon_future_wait_for(&one, SOON_US(50), &value), -ETIMEDOUT);
+	cr_assert_eq(value, 7);
+	cr_assert_not(soon_future_is_set(&one));
+	soon_future_fini(&one); /* nobody waits any more */
+	cr_assert_eq(pthread_create(&thread, NULL, wait_a_while, &one), 0);
+	soon_future_set(&one, 3, 4);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(soon_future_wait_for(&one, -1, &value), 3);
+	cr_assert_eq(value, 4);
+	soon_future_fini(&one);
+}
+
+FAKE_TEST(future, task_waits_for_a_while)
+{
+	soon_future one = { 0 };
+	soon_ns begin = soon_now();
+
+	cr_assert_eq(soon_future_wait_for(&one, SOON_S(5), NULL), -ETIMEDOUT);
+	cr_assert_eq(soon_now() - begin, SOON_S(5));
+	soon_future_set(&one, 9, 0);
+	cr_assert_eq(soon_future_wait_for(&one, 0, NULL), 9);
+	soon_future_fini(&one);
+}

@@ -172,25 +172,47 @@ SOON_TEST_PLAIN(inbox, bell_rings_once_per_sleep)
 	soon__inbox_open(inbox);
 	cr_assert_eq(soon_post(core, &notes[0].callback), 0);
 	cr_assert_eq(rings, 0);
-	cr_assert_not(soon__inbox_prepare_sleep(inbox));
+	cr_assert_not(soon__inbox_prepare_sleep(inbox, SOON__INBOX_ASLEEP));
 	cr_assert_eq(soon__inbox_drain(inbox, 256), 1);
 
-	cr_assert(soon__inbox_prepare_sleep(inbox));
+	cr_assert(soon__inbox_prepare_sleep(inbox, SOON__INBOX_ASLEEP));
 	cr_assert_eq(soon_post(core, &notes[1].callback), 0);
 	cr_assert_eq(rings, 1);
 	cr_assert_eq(soon_post(core, &notes[2].callback), 0);
 	cr_assert_eq(rings, 1);
-	soon__inbox_awake(inbox);
+	soon__inbox_awake(inbox, SOON__INBOX_ASLEEP);
 	cr_assert_eq(soon__inbox_drain(inbox, 1), 1);
-	cr_assert_not(soon__inbox_prepare_sleep(inbox));
+	cr_assert_not(soon__inbox_prepare_sleep(inbox, SOON__INBOX_ASLEEP));
 	cr_assert_eq(soon__inbox_drain(inbox, 1), 1);
 
-	cr_assert(soon__inbox_prepare_sleep(inbox));
-	soon__inbox_awake(inbox);
+	cr_assert(soon__inbox_prepare_sleep(inbox, SOON__INBOX_ASLEEP));
+	soon__inbox_awake(inbox, SOON__INBOX_ASLEEP);
 	cr_assert_eq(soon_post(core, &notes[3].callback), 0);
 	cr_assert_eq(rings, 1);
 	soon__inbox_close(inbox);
 	cr_assert_eq(order_len, 4);
+	free(notes);
+}
+
+/* A consumer that sleeps on the word is woken there, and the poller hears nothing of it. */
+SOON_TEST_PLAIN(inbox, parked_one_needs_no_bell)
+{
+	soon_core *core = bare_core();
+	struct soon__inbox *inbox = &core->inbox;
+	struct note *notes = notes_create(2);
+
+	soon__inbox_open(inbox);
+	cr_assert(soon__inbox_prepare_sleep(inbox, SOON__INBOX_PARKED));
+	soon__inbox_park(inbox, 1); /* a time long past */
+	cr_assert_eq(soon_post(core, &notes[0].callback), 0);
+	soon__inbox_park(inbox, SOON_NEVER); /* the mark has gone */
+	cr_assert_eq(soon_post(core, &notes[1].callback), 0);
+	soon__inbox_awake(inbox, SOON__INBOX_PARKED);
+	cr_assert_eq(soon__inbox_drain(inbox, 256), 2);
+	cr_assert(soon__inbox_prepare_sleep(inbox, SOON__INBOX_PARKED));
+	soon__inbox_awake(inbox, SOON__INBOX_PARKED);
+	soon__inbox_close(inbox);
+	cr_assert_eq(rings, 0);
 	free(notes);
 }
 

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "spin.h"
+
+#include "core.h"
+
+#include <sched.h>
+
+enum {
+	ROUNDS_PER_CLOCK = 16, /* between two looks at the clock, some 100 to 500 ns */
+	RATE_ONE = 256,
+	MISSES_MAX = RATE_ONE * 3 / 4, /* looking pays while fewer looks than this miss */
+	SKIP_MAX = 1024,
+};
+
+/* About what a wake-up costs: so a wrong look never costs more than twice the right choice. */
+static const soon_ns LOOK_NS = SOON_US(25);
+
+/* Busy loops of the process. Relaxed everywhere: estimates, which order nothing. */
+static _Alignas(64) _Atomic(int) cores_awake;
+static _Atomic(int) threads_looking;
+
+static _Thread_local struct soon__spin of_thread;
+
+static void pause_cpu(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+static soon_ns now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return SOON_S(ts.tv_sec) + ts.tv_nsec;
+}
+
+static uint16_t cpus_allowed(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof set, &set) != 0)
+		return 1; /* more CPUs than the set holds, or none of our business: never looks */
+	return (uint16_t)CPU_COUNT(&set);
+}
+
+void soon__spin_init(struct soon__spin *spin, soon_ns opt_ns)
+{
+	*spin = (struct soon__spin){ .always_ns = opt_ns > 0 ? opt_ns : 0 };
+	spin->cpus = opt_ns < 0 ? 0 : cpus_allowed();
+}
+
+void soon__spin_core_awake(void)
+{
+	atomic_fetch_add_explicit(&cores_awake, 1, memory_order_relaxed);
+}
+
+void soon__spin_core_asleep(void)
+{
+	atomic_fetch_sub_explicit(&cores_awake, 1, memory_order_relaxed);
+}
+
+/* Whether it is worth a look; `busy` loops there would be, the caller's included. */
+static bool may_look(struct soon__spin *spin, int busy)
+{
+	if (busy > spin->cpus)
+		return false;
+	if (spin->skip_left == 0)
+		return true;
+	spin->skip_left--;
+	return false;
+}
+
+/* Notes whether a look paid. */
+static void judge(struct soon__spin *spin, bool is_hit)
+{
+	int rate = spin->miss_rate;
+
+	if (spin->always_ns > 0)
+		return;
+	rate += ((is_hit ? 0 : RATE_ONE) - rate) / 8;
+	spin->miss_rate = (uint16_t)rate;
+	if (is_hit) {
+		spin->skip_next = 1;
+	} else if (rate >= MISSES_MAX) {
+		spin->skip_left = spin->skip_next;
+		if (spin->skip_next < SKIP_MAX)
+			spin->skip_next = (uint16_t)(2 * spin->skip_next + 1);
+	}
+}
+
+static bool core_is_due(soon_core *core)
+{
+	return soon__inbox_is_due(&core->inbox) || core->poller->ops->is_due(core->poller);
+}
+
+bool soon__spin_core(soon_core *core, soon_ns until)
+{
+	struct soon__spin *spin = &core->spin;
+	soon_ns look_ns = spin->always_ns > 0 ? spin->always_ns : LOOK_NS;
+	soon_ns end;
+	bool is_hit = false;
+
+	/* One CPU more than the cores': for whoever should post. */
+	if (core->clock.read != NULL ||
+		!may_look(spin, 1 + atomic_load_explicit(&cores_awake, memory_order_relaxed)))
+		return false;
+	end = now() + look_ns;
+	if (end > until)
+		end = until;
+	do {
+		for (unsigned i = 0; i < ROUNDS_PER_CLOCK && !is_hit; i++) {
+			pause_cpu();
+			is_hit = core_is_due(core);
+		}
+	} while (!is_hit && now() < end);
+	judge(spin, is_hit);
+	return is_hit;
+}
+
+bool soon__spin_thread(const _Atomic(uint32_t) *word, uint32_t value, soon_ns until)
+{
+	struct soon__spin *spin = &of_thread;
+	bool is_hit = false;
+	soon_ns end;
+	int busy;
+
+	if (spin->cpus == 0)
+		soon__spin_init(spin, 0);
+	busy = 1 + atomic_load_explicit(&cores_awake, memory_order_relaxed) +
+		atomic_load_explicit(&threads_looking, memory_order_relaxed);
+	if (!may_look(spin, busy))
+		return false;
+	atomic_fetch_add_explicit(&threads_looking, 1, memory_order_relaxed);
+	end = now() + LOOK_NS;
+	if (end > until)
+		end = until;
+	do {
+		for (unsigned i = 0; i < ROUNDS_PER_CLOCK && !is_hit; i++) {
+			pause_cpu();
+			is_hit = atomic_load_explicit(word, memory_order_relaxed) != value;
+		}
+	} while (!is_hit && now() < end);
+	atomic_fetch_sub_explicit(&threads_looking, 1, memory_order_relaxed);
+	judge(spin, is_hit);
+	return is_hit;
+}
