@@ -19,6 +19,7 @@
 #include "spin.h"
 #include "stack.h"
 #include "task.h"
+#include "token.h"
 #include "watchdog.h"
 
 #include <stdatomic.h>
@@ -33,7 +34,8 @@ struct soon_core {
 	struct soon__spin spin;
 	struct soon__timers timers;
 	struct soon__stacks stacks;
-	struct soon__lane *lanes; /* into the pools that it has used in this run; see pool.h */
+	struct soon__tokens tokens; /* across runs */
+	struct soon__lane *lanes;   /* into the pools that it has used in this run; see pool.h */
 
 	/* The outermost groups: see soon__core_outer(). */
 	struct soon__group root;    /* the main task's */

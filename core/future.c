@@ -269,6 +269,12 @@ static int wait_in_task(soon_future *future, uint64_t *ret_value)
 	return waiter.rc;
 }
 
+static int wait_in_task_for(soon_future *future, soon_ns timeout, uint64_t *ret_value)
+{
+	SOON_ASSERT_TASK();
+	return (int)soon_within(timeout, wait_in_task(future, ret_value));
+}
+
 /* Leaves the list when the time is over, unless a setter took the waiter from it before. */
 static int wait_in_thread(soon_future *future, soon_ns timeout, uint64_t *ret_value)
 {
@@ -304,7 +310,7 @@ int soon_future_wait_for(soon_future *future, soon_ns timeout, uint64_t *ret_val
 	if (soon__task_self()) {
 		if (timeout == SOON_NEVER || is_set(future))
 			return wait_in_task(future, ret_value);
-		return (int)soon_within(timeout, wait_in_task(future, ret_value));
+		return wait_in_task_for(future, timeout, ret_value);
 	}
 	if (is_set(future))
 		return read_result(future, ret_value);

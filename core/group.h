@@ -19,6 +19,7 @@
 enum {
 	SOON__CANCELLED = 1u << 0, /* every suspending call fails */
 	SOON__DRAINING = 1u << 1,  /* suspending calls inside SOON_IDLE fail */
+	SOON__HAS_TOKEN = 1u << 7, /* of `own` only: somebody elsewhere may know it, see token.h */
 };
 
 /* Lies in a soon_scope. */

@@ -18,7 +18,7 @@
  * Who replaces PARKED needs no such count: all it touches afterwards is the word's address, and
  * cores are never freed. At worst it wakes a later sleep for no reason.
  *
- * Why the push is not one exchange: see docs/decisions/0003-posting-by-compare-and-swap.md.
+ * Why the push is not one exchange: see docs/decisions/0032-posting-stays-a-compare-and-swap.md.
  */
 #include "inbox.h"
 

@@ -90,8 +90,7 @@ int soon_join(soon_task *handle, int *ret_rc)
 	return 0;
 }
 
-/* Gives the task an outermost scope of its own, so that it can be cancelled alone. */
-static struct soon__scope *self_scope(soon_task *task)
+struct soon__scope *soon__task_self_scope(soon_task *task)
 {
 	if (task->has_self)
 		return &task->self;
@@ -105,7 +104,8 @@ static struct soon__scope *self_scope(soon_task *task)
 
 static void cancel(soon_task *task, const char *why, const soon_site *site)
 {
-	soon__scope_mark(self_scope(task), SOON__CANCELLED, SOON_CANCEL_EXPLICIT, why, site);
+	soon__scope_mark(
+		soon__task_self_scope(task), SOON__CANCELLED, SOON_CANCEL_EXPLICIT, why, site);
 }
 
 void soon__task_cancel(soon_task *handle, const char *why, const soon_site *site)

@@ -280,9 +280,11 @@ void soon__scope_push(struct soon__scope *scope, soon_ns deadline, const soon_si
 		soon__task_timer_arm(task, deadline);
 }
 
-/* Back where nothing is cancelled: what failed inside was not ignored out here. */
-static SOON_COLD void left_cancelled(soon_task *task)
+/* Back where nothing is cancelled, what failed inside was not ignored out here. */
+static SOON_COLD void left_marked(soon_task *task, struct soon__scope *scope)
 {
+	if (scope->own & SOON__HAS_TOKEN)
+		soon__token_drop(scope);
 	if (!soon__task_is_cancelled(task))
 		task->ignored_count = 0;
 }
@@ -302,7 +304,7 @@ void soon__scope_pop(struct soon__scope *scope, const char *func)
 	task->scope = scope->parent;
 	scope->is_open = false;
 	if (SOON_UNLIKELY(scope->own))
-		left_cancelled(task);
+		left_marked(task, scope);
 }
 
 void soon__scope_open(soon_scope *scope, const soon_scope_opts *opts, const soon_site *site)

@@ -2,8 +2,7 @@
 #include "spin.h"
 
 #include "core.h"
-
-#include <sched.h>
+#include "cpus.h"
 
 enum {
 	ROUNDS_PER_CLOCK = 16, /* between two looks at the clock, some 100 to 500 ns */
@@ -38,19 +37,10 @@ static soon_ns now(void)
 	return SOON_S(ts.tv_sec) + ts.tv_nsec;
 }
 
-static uint16_t cpus_allowed(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof set, &set) != 0)
-		return 1; /* more CPUs than the set holds, or none of our business: never looks */
-	return (uint16_t)CPU_COUNT(&set);
-}
-
 void soon__spin_init(struct soon__spin *spin, soon_ns opt_ns)
 {
 	*spin = (struct soon__spin){ .always_ns = opt_ns > 0 ? opt_ns : 0 };
-	spin->cpus = opt_ns < 0 ? 0 : cpus_allowed();
+	spin->cpus = opt_ns < 0 ? 0 : (uint16_t)soon__cpus_allowed();
 }
 
 void soon__spin_core_awake(void)

@@ -168,6 +168,9 @@ void soon__task_launch(soon_task *task, struct soon__group *group, soon__fn fn, 
 /* What must be true when a task's function returns; aborts or reports if it is not. */
 void soon__task_returned(soon_task *task);
 
+/* Gives the task an outermost scope of its own, so that it can be cancelled alone. */
+struct soon__scope *soon__task_self_scope(soon_task *task);
+
 /* Forgets what soon_fail() noted. */
 void soon__task_drop_message(soon_task *task);
 

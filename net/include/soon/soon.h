@@ -44,6 +44,8 @@
 #include <soon/cores.h>
 #include <soon/offload.h>
 #include <soon/future.h>
+#include <soon/calls.h>
+#include <soon/portal.h>
 
 /* Files, sockets and signals. */
 #include <soon/io.h>
