@@ -82,8 +82,9 @@ static int sleep_until(soon_core *core, soon_ns until)
 	enum soon__inbox_mark mark = can_park(core) ? SOON__INBOX_PARKED : SOON__INBOX_ASLEEP;
 	int rc = 0;
 
-	if (until > 0 && soon__spin_core(core, until))
-		return 0;
+	/* What is to be submitted is, before anything: the kernel may be who is waited for. */
+	if (until > 0 && !core->poller->ops->is_due(core->poller) && soon__spin_core(core, until))
+		until = 0;
 	if (until == 0 || !soon__inbox_prepare_sleep(&core->inbox, mark))
 		return core_poll(core, 0);
 	soon__spin_core_asleep();
