@@ -112,7 +112,6 @@ static bool is_rung(void *unused)
 	return world.is_rung || (world.may_end && world.producers == 0);
 }
 
-#ifdef EXPLORE_PARKED
 /* The futex: a wait begins if the word has not changed, and a wake ends waits that have begun. */
 static bool is_unparked(void *unused)
 {
@@ -142,11 +141,8 @@ void soon__futex_wake(const void *word)
 	explore_step("has woken the futex");
 }
 
-#endif
-
 static void sleep_once(void)
 {
-#ifdef EXPLORE_PARKED
 	static const enum soon__inbox_mark marks[] = { SOON__INBOX_ASLEEP, SOON__INBOX_PARKED };
 	enum soon__inbox_mark mark = marks[explore_choose("how it sleeps", 2)];
 
@@ -159,15 +155,6 @@ static void sleep_once(void)
 		explore_block("wakes", is_rung, NULL);
 	world.is_rung = false;
 	soon__inbox_awake(&core.inbox, mark);
-#else
-	if (!soon__inbox_prepare_sleep(&core.inbox))
-		return;
-	world.sleeps++;
-	if (!times_out())
-		explore_block("wakes", is_rung, NULL);
-	world.is_rung = false;
-	soon__inbox_awake(&core.inbox);
-#endif
 }
 
 static bool have_all_been_answered(void)

@@ -92,10 +92,6 @@ class Group:
         self.scenarios = HERE / f"explore_{name}.c"
         self.texts = {s: (ROOT / "core" / s).read_text() for s in GROUPS[name]}
         self.mutants = HERE / "mutants" / f"{name}.txt"
-        self.flags = []
-        if name == "inbox" and "SOON__INBOX_PARKED" in (ROOT / "core" / "inbox.h").read_text():
-            self.mutants = HERE / "mutants" / "inbox_parked.txt"
-            self.flags = ["-DEXPLORE_PARKED"]
 
     def engine(self):
         objects = []
@@ -108,7 +104,7 @@ class Group:
         return objects
 
     def build(self, objects, explored, program):
-        call([self.args.cc, *FLAGS, *self.flags, "-O1", "-fsanitize=thread",
+        call([self.args.cc, *FLAGS, "-O1", "-fsanitize=thread",
               f'-DEXPLORED="{explored}"', "-c", self.scenarios, "-o", f"{program}.o"])
         call([self.args.cc, *objects, f"{program}.o", "-o", program])
         return program
