@@ -267,7 +267,7 @@ static bool put(struct soon__log_source *source)
 	void *record;
 	size_t bytes;
 
-	source->core = core ? SOON__LOG_CORE : -1;
+	source->core = core ? (int)core->index : -1;
 	source->thread = core ? 0 : soon__log_thread();
 	source->at = core ? soon__core_now(core) : soon__log_now();
 	source->is_simulated = core && core->clock.read;

@@ -18,8 +18,6 @@
 #include "log_record.h"
 #include "log_ring.h"
 
-#define SOON__LOG_CORE 0 /* the number of the only core of a run */
-
 /* log.c */
 
 /* The number of the calling thread, as the kernel counts. */

@@ -112,7 +112,7 @@ static struct soon__log_ring *ring_make(soon_core *core)
 		return &shared;
 	}
 	soon__log_ring_init(made, (char *)made + RING_PAGE, bytes);
-	made->core = SOON__LOG_CORE;
+	made->core = (int)core->index;
 	if (!atomic_compare_exchange_strong_explicit(
 		    &core->log, &none, made, memory_order_relaxed, memory_order_relaxed)) {
 		(void)munmap(made, RING_PAGE + bytes);
