@@ -408,8 +408,11 @@ static const char *why_unknown(int rc)
 	}
 }
 
-/* Without the lock: the sink is the program's. */
-static void report(const struct finding *finding)
+/*
+ * Without the lock: the sink is the program's. Not inlined: the text and the finding above it in
+ * one frame would be more than a frame may have.
+ */
+static __attribute__((noinline)) void report(const struct finding *finding)
 {
 	const struct soon__capture *capture = &finding->capture;
 	struct soon__symbols *symbols;
