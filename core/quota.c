@@ -26,6 +26,16 @@ enum {
 	FILE_BYTES = 96,
 };
 
+/* Where paths and texts are put together: too much for the stack of a task. */
+struct desk {
+	const char *root;
+	char groups[GROUPS_BYTES];
+	char top[PATH_BYTES / 2]; /* the outermost group's folder */
+	char folder[PATH_BYTES];  /* the present one's */
+	char path[PATH_BYTES + 32];
+	char text[FILE_BYTES];
+};
+
 /* Reads a small file's first bytes; false when there is none. */
 static bool read_file(const char *path, char *text, size_t size)
 {
@@ -40,12 +50,11 @@ static bool read_file(const char *path, char *text, size_t size)
 	return n > 0;
 }
 
-static bool read_in(const char *folder, const char *name, char *text, size_t size)
+/* Reads a file of the present folder into desk->text. */
+static bool read_here(struct desk *desk, const char *name)
 {
-	char path[PATH_BYTES + 32];
-
-	(void)snprintf(path, sizeof path, "%s/%s", folder, name);
-	return read_file(path, text, size);
+	(void)snprintf(desk->path, sizeof desk->path, "%s/%s", desk->folder, name);
+	return read_file(desk->path, desk->text, sizeof desk->text);
 }
 
 /* Processors for a quota; 0 for none, and for what makes no sense. */
@@ -59,25 +68,27 @@ static unsigned cpus_of(long long quota, long long period)
 	return cpus > CPUS_MAX ? CPUS_MAX : (unsigned)cpus;
 }
 
-static unsigned quota_v2(const char *folder)
+static unsigned quota_v2(struct desk *desk)
 {
-	char text[FILE_BYTES], *end;
+	char *end;
 	long long quota;
 
-	if (!read_in(folder, "cpu.max", text, sizeof text))
+	if (!read_here(desk, "cpu.max"))
 		return 0;
-	quota = strtoll(text, &end, 10);
-	return end == text ? 0 : cpus_of(quota, strtoll(end, NULL, 10));
+	quota = strtoll(desk->text, &end, 10);
+	return end == desk->text ? 0 : cpus_of(quota, strtoll(end, NULL, 10));
 }
 
-static unsigned quota_v1(const char *folder)
+static unsigned quota_v1(struct desk *desk)
 {
-	char quota[FILE_BYTES], period[FILE_BYTES];
+	long long quota;
 
-	if (!read_in(folder, "cpu.cfs_quota_us", quota, sizeof quota) ||
-		!read_in(folder, "cpu.cfs_period_us", period, sizeof period))
+	if (!read_here(desk, "cpu.cfs_quota_us"))
 		return 0;
-	return cpus_of(strtoll(quota, NULL, 10), strtoll(period, NULL, 10));
+	quota = strtoll(desk->text, NULL, 10);
+	if (!read_here(desk, "cpu.cfs_period_us"))
+		return 0;
+	return cpus_of(quota, strtoll(desk->text, NULL, 10));
 }
 
 static unsigned smaller(unsigned a, unsigned b)
@@ -85,23 +96,22 @@ static unsigned smaller(unsigned a, unsigned b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* The smallest limit of a group and all above it, `top` the folder of the outermost. */
+/* The smallest limit of a group and all above it, up to the outermost in desk->top. */
 static unsigned quota_along(
-	const char *top, const char *group, unsigned (*quota_of)(const char *folder))
+	struct desk *desk, const char *group, unsigned (*quota_of)(struct desk *desk))
 {
-	char folder[PATH_BYTES];
-	size_t top_len = strlen(top);
+	size_t top_len = strlen(desk->top);
 	unsigned quota = 0;
-	int len = snprintf(folder, sizeof folder, "%s%s", top, group);
+	int len = snprintf(desk->folder, sizeof desk->folder, "%s%s", desk->top, group);
 
-	if (len < 0 || (size_t)len >= sizeof folder)
-		folder[top_len] = '\0';
+	if (len < 0 || (size_t)len >= sizeof desk->folder)
+		desk->folder[top_len] = '\0';
 	for (;;) {
 		char *slash;
 
-		quota = smaller(quota, quota_of(folder));
-		slash = strrchr(folder, '/');
-		if (!slash || slash < folder + top_len)
+		quota = smaller(quota, quota_of(desk));
+		slash = strrchr(desk->folder, '/');
+		if (!slash || slash < desk->folder + top_len)
 			return quota;
 		*slash = '\0';
 	}
@@ -121,37 +131,38 @@ static bool has_name(const char *names, const char *name)
 }
 
 /* One line: "NUMBER:CONTROLLERS:/PATH", both parts of the middle maybe empty. */
-static unsigned quota_of_line(const char *root, char *line)
+static unsigned quota_of_line(struct desk *desk, char *line)
 {
-	char top[PATH_BYTES / 2];
 	char *names = strchr(line, ':'), *group = names ? strchr(names + 1, ':') : NULL;
+	bool is_v2;
 
 	if (!group)
 		return 0;
 	*names++ = '\0';
 	*group++ = '\0';
-	group[strcspn(group, "\n")] = '\0';
-	if (strcmp(line, "0") == 0 && !*names) {
-		(void)snprintf(top, sizeof top, "%s/sys/fs/cgroup", root);
-		return quota_along(top, group, quota_v2);
-	}
-	if (!has_name(names, "cpu"))
+	is_v2 = strcmp(line, "0") == 0 && !*names;
+	if (!is_v2 && !has_name(names, "cpu"))
 		return 0;
-	(void)snprintf(top, sizeof top, "%s/sys/fs/cgroup/cpu", root);
-	return quota_along(top, group, quota_v1);
+	(void)snprintf(
+		desk->top, sizeof desk->top, "%s/sys/fs/cgroup%s", desk->root, is_v2 ? "" : "/cpu");
+	return quota_along(desk, group, is_v2 ? quota_v2 : quota_v1);
 }
 
 unsigned soon__quota_cpus(const char *root)
 {
-	char path[PATH_BYTES / 2], *text = soon_zalloc(GROUPS_BYTES); /* much for a stack */
+	struct desk *desk = soon_zalloc(sizeof *desk);
 	unsigned quota = 0;
 	char *line, *rest;
 
-	(void)snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-	if (text && read_file(path, text, GROUPS_BYTES)) {
-		for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-			quota = smaller(quota, quota_of_line(root, line));
+	if (!desk)
+		return 0;
+	desk->root = root;
+	(void)snprintf(desk->path, sizeof desk->path, "%s/proc/self/cgroup", root);
+	if (read_file(desk->path, desk->groups, sizeof desk->groups)) {
+		for (line = strtok_r(desk->groups, "\n", &rest); line;
+			line = strtok_r(NULL, "\n", &rest))
+			quota = smaller(quota, quota_of_line(desk, line));
 	}
-	soon_free(text);
+	soon_free(desk);
 	return quota;
 }
