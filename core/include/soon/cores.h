@@ -53,6 +53,24 @@ SOON_API unsigned soon_core_index(const soon_core *SOON_NULLABLE core) SOON_ANY_
  */
 SOON_API SOON_NODISCARD int soon_core_at(unsigned index, soon_core **ret_core) SOON_SUSPENDS;
 
+SOON_API SOON_NODISCARD int soon__on_each_core(soon__fn fn, uint64_t arg, const soon_site *site)
+	SOON_SUSPENDS;
+
+/*
+ * Runs `fn(arg)` as a task on every core of the run at a time, and returns when all have ended. The
+ * first failure cancels the others. A cancel or a drain of the caller's scope reaches all.
+ * Affinity: core, in a task. Suspends: always. Cancel: cancellation point; all have ended then.
+ * Ownership: lends `arg`, to all cores at once, until the return.
+ * Returns: 0 when none failed.
+ * Errors: the failure that came first, with its message; -ECANCELED; those of soon_core_at() when
+ * the cores cannot be started; -ENOMEM.
+ */
+#define soon_on_each_core(fn, arg)                                                                 \
+	soon__used(__extension__({                                                                 \
+		SOON__SITE(#fn);                                                                   \
+		soon__on_each_core(SOON__CALL(fn, arg), &soon__site);                              \
+	}))
+
 #ifdef __cplusplus
 }
 #endif

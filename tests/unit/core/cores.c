@@ -649,3 +649,117 @@ SOON_TEST_PLAIN(quota, nonsense_is_no_limit)
 	cr_assert_eq(soon__quota_cpus(root), 0);
 	end_root();
 }
+
+/* On each core. */
+
+static atomic_uint each_ran;
+
+static int note_core(atomic_uint *mask)
+{
+	atomic_fetch_or(mask, 1u << soon_core_index(NULL));
+	cr_assert_eq(soon_yield(), 0);
+	return 3;
+}
+
+static int on_each(atomic_uint *mask)
+{
+	return soon_on_each_core(note_core, mask);
+}
+
+SOON_TEST_PLAIN(each_core, runs_on_all)
+{
+	soon_opts opts = { .cores = 4 };
+	atomic_uint mask = 0;
+
+	cr_assert_eq(THREAD_RUN(&opts, on_each, &mask), 0);
+	cr_assert_eq(mask, 15);
+}
+
+/* From a core that is not the first, too. */
+static int from_second(atomic_uint *mask)
+{
+	return soon_core_index(NULL) == 1 ? soon_on_each_core(note_core, mask) : 0;
+}
+
+static int on_each_from_second(atomic_uint *mask)
+{
+	return soon_on_each_core(from_second, mask);
+}
+
+SOON_TEST_PLAIN(each_core, can_be_asked_from_any)
+{
+	soon_opts opts = { .cores = 3 };
+	atomic_uint mask = 0;
+
+	cr_assert_eq(THREAD_RUN(&opts, on_each_from_second, &mask), 0);
+	cr_assert_eq(mask, 7);
+}
+
+static int fail_on_third(void *unused)
+{
+	int rc;
+
+	(void)unused;
+	if (soon_core_index(NULL) == 2)
+		return soon_fail(-EIO, "the third failed");
+	rc = soon_sleep(SOON_S(30));
+	atomic_fetch_add(&each_ran, 1);
+	cr_assert_eq(rc, -ECANCELED);
+	return rc;
+}
+
+static int with_a_failure(void *unused)
+{
+	(void)unused;
+	cr_assert_eq(soon_on_each_core(fail_on_third, NULL), -EIO);
+	cr_assert_str_eq(soon_fail_message(), "the third failed");
+	cr_assert_leq(each_ran, 3); /* one that had not begun never did */
+	return 0;
+}
+
+SOON_TEST_PLAIN(each_core, the_first_failure_cancels_the_others)
+{
+	soon_opts opts = { .cores = 4 };
+
+	cr_assert_eq(THREAD_RUN(&opts, with_a_failure, NULL), 0);
+}
+
+static int sleep_on_each(void *unused)
+{
+	int rc = -EPROTO;
+
+	(void)unused;
+	SOON_IDLE {
+		rc = soon_sleep(SOON_S(30));
+	}
+	atomic_fetch_add(&each_ran, 1);
+	return rc == -ECANCELED && !soon_cancelled() ? 0 : rc; /* drained */
+}
+
+static int each_sleeps(void *unused)
+{
+	(void)unused;
+	return soon_on_each_core(sleep_on_each, NULL);
+}
+
+static int cancel_and_drain(void *unused)
+{
+	SOON_GROUP(g);
+
+	(void)unused;
+	cr_assert_eq(soon_within(SOON_MS(20), each_sleeps(NULL)), -ETIMEDOUT);
+	cr_assert_eq(soon_spawn(&g, each_sleeps, NULL), 0);
+	cr_assert_eq(soon_sleep(SOON_MS(20)), 0);
+	atomic_store(&each_ran, 0);
+	soon_group_drain(&g, SOON_S(20));
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(each_ran, 3);
+	return 0;
+}
+
+SOON_TEST_PLAIN(each_core, a_cancel_and_a_drain_reach_all)
+{
+	soon_opts opts = { .cores = 3 };
+
+	cr_assert_eq(THREAD_RUN(&opts, cancel_and_drain, NULL), 0);
+}
