@@ -198,6 +198,11 @@ static int listen_on(soon_listener *l, const soon_addr *addr) SOON_SUSPENDS
 	return 0;
 }
 
+int soon__listener_bind_to(soon_listener *l, const soon_addr *addr)
+{
+	return listen_on(l, addr);
+}
+
 static void refusal_report(const char *where, int rc)
 {
 	soon_report_file(SOON_REPORT_WARNING, rc,

@@ -22,10 +22,25 @@
 /* As many as the kernel's queue can hold; newcomers cannot keep a stopped listener going. */
 #define LATE_MAX 4096
 
+/* For each of these, where several listeners have one socket. */
+#define LATE_WAIT SOON_MS(1)
+
+/* A listener with a socket, which `rc` says it has. */
+static int begin(soon_listener *l, int rc, soon_listener **ret_listener)
+{
+	if (rc < 0) {
+		soon_free(l);
+		return rc;
+	}
+	soon_acceptor_init(&l->acceptor, l->fd);
+	soon__blocks_hold();
+	*ret_listener = l;
+	return 0;
+}
+
 int soon_listen(const char *where, const soon_listen_opts *opts, soon_listener **ret_listener)
 {
 	soon_listener *l;
-	int rc;
 
 	SOON_ASSERT(where != NULL);
 	SOON_ASSERT(ret_listener != NULL);
@@ -39,15 +54,48 @@ int soon_listen(const char *where, const soon_listen_opts *opts, soon_listener *
 		return -ENOMEM;
 	if (opts != NULL)
 		l->opts = *opts;
-	rc = soon__listener_bind(l, where);
-	if (rc < 0) {
-		soon_free(l);
-		return rc;
-	}
-	soon_acceptor_init(&l->acceptor, l->fd);
-	soon__blocks_hold();
-	*ret_listener = l;
+	return begin(l, soon__listener_bind(l, where), ret_listener);
+}
+
+int soon__listener_twins_init(struct soon__listener_twins *twins, soon_listener *listener)
+{
+	*twins = (struct soon__listener_twins){
+		.opts = listener->opts,
+		.addr = listener->addr,
+		.fd = -1,
+	};
+	if (listener->opts.reuse_port && listener->addr.storage.ss_family != AF_UNIX)
+		return 0;
+	twins->fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
+	if (twins->fd < 0)
+		return -errno;
+	listener->is_shared = true;
 	return 0;
+}
+
+void soon__listener_twins_fini(struct soon__listener_twins *twins)
+{
+	if (twins->fd >= 0)
+		(void)soon_close(twins->fd); /* a copy, which has nothing to lose */
+	twins->fd = -1;
+}
+
+int soon__listener_twin(const struct soon__listener_twins *twins, soon_listener **ret_listener)
+{
+	soon_listener *l = soon_zalloc(sizeof *l);
+	int rc = 0;
+
+	if (l == NULL)
+		return -ENOMEM;
+	l->opts = twins->opts;
+	if (twins->fd < 0)
+		return begin(l, soon__listener_bind_to(l, &twins->addr), ret_listener);
+	l->addr = twins->addr;
+	l->is_shared = true;
+	l->fd = fcntl(twins->fd, F_DUPFD_CLOEXEC, 0);
+	if (l->fd < 0)
+		rc = -errno;
+	return begin(l, rc, ret_listener);
 }
 
 static void socket_close(soon_listener *l) SOON_SUSPENDS
@@ -61,17 +109,31 @@ static void socket_close(soon_listener *l) SOON_SUSPENDS
 	l->fd = -1;
 }
 
-/* Takes one from the kernel's queue, where the acceptor does not look any more. */
+/*
+ * Takes one from the kernel's queue without a wait. Where others accept from the same socket, it
+ * cannot be told not to wait, and one that is there now may be theirs: so not for longer than that.
+ */
+static int take_late(soon_listener *l) SOON_SUSPENDS
+{
+	int fd;
+
+	if (l->is_shared)
+		return (int)soon_within(LATE_WAIT, soon_accept(l->fd, NULL, NULL, 0));
+	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* As long as there are some, where the acceptor does not look any more. */
 static int accept_late(soon_listener *l) SOON_SUSPENDS
 {
 	int fd;
 
 	while (l->fd >= 0 && l->late_left > 0) {
 		l->late_left--;
-		fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+		fd = take_late(l);
 		if (fd >= 0)
 			return fd;
-		if (errno != ECONNABORTED && errno != EINTR)
+		if (fd != -ECONNABORTED && fd != -EINTR)
 			break;
 	}
 	socket_close(l);
@@ -113,7 +175,8 @@ void soon_listener_stop(soon_listener *listener)
 	listener->late_left = LATE_MAX;
 	soon_acceptor_stop(&listener->acceptor);
 	/* From now on accept4 is called directly, and may not wait. */
-	(void)fcntl(listener->fd, F_SETFL, O_NONBLOCK);
+	if (!listener->is_shared)
+		(void)fcntl(listener->fd, F_SETFL, O_NONBLOCK);
 }
 
 void soon_listener_addr(const soon_listener *listener, soon_addr *ret_addr)

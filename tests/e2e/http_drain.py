@@ -43,8 +43,10 @@ class Client(threading.Thread):
 
 
 class DrainUnderLoad(unittest.TestCase):
+    SETTINGS = ()
+
     def drain(self, targets, ahead):
-        server = Server()
+        server = Server(*self.SETTINGS)
         clients = [Client(server.port, targets, ahead) for _ in range(CLIENTS)]
         for client in clients:
             client.start()
@@ -67,6 +69,27 @@ class DrainUnderLoad(unittest.TestCase):
 
     def test_handlers_that_wait(self):
         self.drain(["/", "/sleep?ms=3", "/bytes?n=200000", "/sleep?ms=40"], 1)
+
+
+class DrainOfTwoCoresUnderLoad(DrainUnderLoad):
+    SETTINGS = ("cores=2",)
+
+
+class Killed(unittest.TestCase):
+    """What a client sees of a service that is killed on the way: an end, not a wait."""
+
+    def test_on_two_cores(self):
+        server = Server("cores=2")
+        clients = [Client(server.port, ["/", "/sleep?ms=3"], 1) for _ in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        time.sleep(0.3)
+        server.program.kill()
+        for client in clients:
+            client.join(10)
+        self.assertEqual([client for client in clients if client.is_alive()], [])
+        server.program.communicate()
+        self.assertGreater(sum(client.answered for client in clients), CLIENTS)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static soon_http_stats stats;
-static soon_service_stats service_stats;
-static unsigned failures_told;
+enum { CORES_MAX = 8 };
+
+/* What each core counts, by its index. */
+static soon_http_stats stats[CORES_MAX];
+static soon_service_stats service_stats[CORES_MAX];
+static unsigned failures_told; /* on the first one */
+static unsigned cores = 1;
 static char filler[65536];
 
 static int64_t number(const soon_http_request *req, const char *name)
@@ -237,13 +241,15 @@ static int none(soon_http_request *req, soon_http_response *res)
 
 static int counters(soon_http_request *req, soon_http_response *res)
 {
+	unsigned here = soon_core_index(NULL);
 	char line[256];
 
-	(void)req;
+	(void)req; /* what this core has counted */
 	(void)snprintf(line, sizeof line,
 		"requests %ju refused %ju failures %ju told %u live %ju\n",
-		(uintmax_t)stats.requests, (uintmax_t)stats.refused, (uintmax_t)stats.failures,
-		failures_told, (uintmax_t)service_stats.live);
+		(uintmax_t)stats[here].requests, (uintmax_t)stats[here].refused,
+		(uintmax_t)stats[here].failures, failures_told,
+		(uintmax_t)service_stats[here].live);
 	return text(res, line);
 }
 
@@ -280,9 +286,19 @@ static soon_http_server server = {
 	.routes = routes,
 	.routes_count = sizeof routes / sizeof routes[0],
 	.on_failure = on_failure,
-	.stats = &stats,
-	.service_stats = &service_stats,
 };
+
+/* One core's part. */
+static int serve(soon_listener *listener, void *unused)
+{
+	soon_http_server own = server;
+
+	(void)unused;
+	own.listener = listener;
+	own.stats = &stats[soon_core_index(NULL)];
+	own.service_stats = &service_stats[soon_core_index(NULL)];
+	return soon_http_serve(&own);
+}
 
 static bool set(const char *arg)
 {
@@ -290,6 +306,10 @@ static bool set(const char *arg)
 	int64_t value = equals ? strtoll(equals + 1, NULL, 10) : 0;
 	size_t len = equals ? (size_t)(equals - arg) : 0;
 
+	if (len == 5 && memcmp(arg, "cores", len) == 0 && value > 0 && value <= CORES_MAX) {
+		cores = (unsigned)value;
+		return true;
+	}
 #define SET(name, field, unit)                                                                     \
 	if (len == sizeof(name) - 1 && memcmp(arg, name, len) == 0) {                              \
 		server.field = unit(value);                                                        \
@@ -308,31 +328,43 @@ static bool set(const char *arg)
 	return false;
 }
 
+static int end(int rc)
+{
+	uintmax_t accepted = 0, requests = 0, replies = 0;
+
+	for (unsigned i = 0; i < cores; i++) {
+		accepted += service_stats[i].accepted;
+		requests += stats[i].requests;
+		for (unsigned class = 2; class <= 5; class ++)
+			replies += stats[i].replies[class];
+	}
+	(void)printf("end %d accepted %ju requests %ju replies %ju reports %ju\n", rc, accepted,
+		requests, replies, (uintmax_t)soon_report_errors());
+	return rc;
+}
+
 static int app(void *unused)
 {
 	SOON_GROUP(g, .name = "http");
+	soon_listen_opts opts = { .reuse_port = cores > 1 };
+	soon_cores_service service = { .serve = serve };
 	soon_addr addr;
-	int rc = soon_listen("127.0.0.1:0", NULL, &server.listener);
+	int rc = soon_listen("127.0.0.1:0", &opts, &service.listener);
 
 	(void)unused;
 	if (rc == 0) {
-		soon_listener_addr(server.listener, &addr);
+		soon_listener_addr(service.listener, &addr);
 		(void)printf("port %u\n", soon_addr_port(&addr));
 		(void)fflush(stdout);
-		rc = soon_spawn(&g, soon_http_serve, &server);
+		rc = soon_spawn(&g, soon_serve_on_cores, &service);
 	}
 	if (rc == 0 && (rc = soon_signal_wait(SIGTERM, SIGINT, 0)) > 0) {
 		soon_group_drain(&g, SOON_S(5));
 		rc = 0;
 	}
 	rc = (int)soon_group_close(&g, rc);
-	soon_listener_close(server.listener);
-	(void)printf("end %d accepted %ju requests %ju replies %ju reports %ju\n", rc,
-		(uintmax_t)service_stats.accepted, (uintmax_t)stats.requests,
-		(uintmax_t)(stats.replies[2] + stats.replies[3] + stats.replies[4] +
-			stats.replies[5]),
-		(uintmax_t)soon_report_errors());
-	return rc;
+	soon_listener_close(service.listener);
+	return end(rc);
 }
 
 int main(int argc, char **argv)
@@ -344,5 +376,5 @@ int main(int argc, char **argv)
 		}
 	}
 	memset(filler, 'x', sizeof filler);
-	return soon_run(app, NULL) < 0;
+	return soon_run_with(&(soon_opts){ .cores = cores }, app, NULL) < 0;
 }

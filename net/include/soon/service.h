@@ -70,6 +70,39 @@ typedef struct soon_service {
  */
 SOON_API SOON_NODISCARD int soon_serve(const soon_service *service) SOON_SUSPENDS;
 
+/* A service on every core of the run. */
+typedef struct soon_cores_service {
+	soon_listener *listener; /* of the caller's core; borrowed, to be opened with .reuse_port */
+
+	/*
+	 * One core's part: serves its own `listener`, for instance by soon_serve() or
+	 * soon_http_serve(), until its scope is cancelled or drained. On several cores at a time:
+	 * what it shares through `arg` has to bear that.
+	 */
+	int (*serve)(soon_listener *listener, void *arg);
+	void *arg;
+} soon_cores_service;
+
+/*
+ * Serves on all cores of the run: each has a socket of its own on the listener's address, among
+ * which the kernel spreads new connections, and each runs `serve` as a task. A unix socket, and one
+ * without .reuse_port, is shared: whichever core comes first takes a connection.
+ *
+ *	soon_listen_opts opts = { .reuse_port = true };
+ *	int rc = soon_listen("*:8080", &opts, &l);
+ *	soon_cores_service service = { .listener = l, .serve = serve_one };
+ *	if (rc == 0)
+ *		rc = soon_spawn(&g, soon_serve_on_cores, &service);
+ *
+ * A cancel or a drain of the caller's scope reaches every core, and all have ended at the return.
+ * The first failure cancels the others. With one core it is a call of `serve` and no more.
+ * Affinity: core, in a task. Suspends: always. Cancel: cancellation point. Ownership: borrows
+ * `service` until return.
+ * Returns: 0 when all gave 0 or more. Errors: the first of `serve`, in time; those of soon_listen()
+ * on another core, after a report; those of soon_on_each_core().
+ */
+SOON_API SOON_NODISCARD int soon_serve_on_cores(const soon_cores_service *service) SOON_SUSPENDS;
+
 #ifdef __cplusplus
 }
 #endif
