@@ -15,7 +15,7 @@
 
 #define BACKLOG_COUNT 4096
 
-enum { KEY_NO_DEADLINE = 256 };
+enum { KEY_NO_DEADLINE = 256, KEY_CORES };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -30,6 +30,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "not a port: %s", arg);
 		opts->port = (uint16_t)port;
 		return 0;
+	case KEY_CORES:
+		opts->cores = (unsigned)strtoul(arg, &end, 10);
+		if (*arg == '\0' || *end != '\0' || opts->cores == 0)
+			argp_error(state, "not a number of cores: %s", arg);
+		return 0;
 	case KEY_NO_DEADLINE:
 		opts->is_deadline_off = true;
 		return 0;
@@ -43,6 +48,7 @@ void server_parse(int argc, char **argv, struct server_opts *ret_opts)
 	static const struct argp_option options[] = {
 		{ "port", 'p', "N", 0, "listen on 127.0.0.1:N; 0, the default, picks a port", 0 },
 		{ "no-deadline", KEY_NO_DEADLINE, NULL, 0, "no deadline around reads", 0 },
+		{ "cores", KEY_CORES, "N", 0, "serve on N cores; 1, the default", 0 },
 		{ 0 },
 	};
 	static const struct argp argp = {
@@ -51,7 +57,7 @@ void server_parse(int argc, char **argv, struct server_opts *ret_opts)
 		.doc = "A benchmark server. Prints `port N` when it listens; SIGTERM ends it.",
 	};
 
-	*ret_opts = (struct server_opts){ 0 };
+	*ret_opts = (struct server_opts){ .cores = 1 };
 	argp_parse(&argp, argc, argv, 0, NULL, ret_opts);
 }
 

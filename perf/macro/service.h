@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What soon's benchmark servers share: run, listen, announce, serve until SIGTERM, drain. */
+/*
+ * What soon's benchmark servers share: run, listen, announce, serve until SIGTERM, drain. With
+ * several cores each serves, bound to a processor that the program may use: taskset says which.
+ */
 #ifndef PERF_SERVICE_H
 #define PERF_SERVICE_H
 
@@ -9,8 +12,9 @@
 
 struct service {
 	const struct server_opts *opts;
-	int (*serve)(struct service *service); /* until its scope is drained; borrows `listener` */
-	soon_listener *listener;
+
+	/* Serves one core's listener until its scope is drained; `service` is for all cores. */
+	int (*serve)(soon_listener *listener, const struct service *service);
 };
 
 /* Returns the process's exit status. */

@@ -41,10 +41,10 @@ static int echo_without_deadline(soon_stream *conn, void *unused)
 	return (int)count;
 }
 
-static int serve(struct service *service)
+static int serve(soon_listener *listener, const struct service *service)
 {
 	return soon_serve(&(soon_service){
-		.listener = service->listener,
+		.listener = listener,
 		.handle = service->opts->is_deadline_off ? echo_without_deadline : echo,
 		.name = "echo",
 	});

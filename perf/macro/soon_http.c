@@ -15,14 +15,15 @@ static int hello(soon_http_request *request, soon_http_response *response)
 	return soon_http_respond(response, 200, "text/plain", HELLO, sizeof(HELLO) - 1);
 }
 
-static int serve(struct service *service)
+static int serve(soon_listener *listener, const struct service *service)
 {
 	static const soon_http_route routes[] = {
 		{ .method = "GET", .pattern = "/", .handler = hello },
 	};
 
+	(void)service;
 	return soon_http_serve(&(soon_http_server){
-		.listener = service->listener,
+		.listener = listener,
 		.routes = routes,
 		.routes_count = sizeof(routes) / sizeof(routes[0]),
 	});
