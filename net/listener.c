@@ -26,7 +26,7 @@
 #define LATE_WAIT SOON_MS(1)
 
 /* A listener with a socket, which `rc` says it has. */
-static int begin(soon_listener *l, int rc, soon_listener **ret_listener)
+static int begin(soon_listener *l, int rc, soon_listener **ret_listener) SOON_ON_CORE
 {
 	if (rc < 0) {
 		soon_free(l);
