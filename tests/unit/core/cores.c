@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <support/thread_poller.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -762,4 +763,36 @@ SOON_TEST_PLAIN(each_core, a_cancel_and_a_drain_reach_all)
 	soon_opts opts = { .cores = 3 };
 
 	cr_assert_eq(THREAD_RUN(&opts, cancel_and_drain, NULL), 0);
+}
+
+/* No address space for the stack of another thread. */
+static int without_threads(void *unused)
+{
+	struct rlimit before;
+	unsigned long pages;
+	soon_core *core;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	(void)unused;
+	soon__core->run->core_count = 2;
+	cr_assert_not_null(file);
+	cr_assert_eq(fscanf(file, "%lu", &pages), 1);
+	cr_assert_eq(fclose(file), 0);
+	cr_assert_eq(getrlimit(RLIMIT_AS, &before), 0);
+	cr_assert_eq(
+		setrlimit(RLIMIT_AS, &(struct rlimit){ (pages + 1024) * 4096, before.rlim_max }),
+		0);
+	cr_assert_eq(soon_core_at(1, &core), -EAGAIN);
+	cr_assert_eq(setrlimit(RLIMIT_AS, &before), 0);
+	cr_assert_eq(soon_core_at(1, &core), 0);
+	return 0;
+}
+
+SOON_TEST_PLAIN(cores, one_without_a_thread_does_not_start)
+{
+#ifdef SOON_TEST_ASAN
+	cr_skip("address space cannot be limited here");
+#endif
+	cr_assert_eq(THREAD_RUN(NULL, without_threads, NULL), 0);
+	soon_test_reports_expected = 1;
 }
