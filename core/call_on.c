@@ -37,8 +37,8 @@ struct call_wait {
 };
 
 /*
- * A cancel is passed on, and the end waited for. A drain only wakes the caller: it is passed on from
- * there, and a cancel may still come after it.
+ * A cancel is passed on, and the end waited for. A drain only wakes the caller: it is passed on
+ * from there, and a cancel may still come after it.
  */
 static enum soon__abort call_abort(struct soon__wait *wait)
 {

@@ -8,8 +8,8 @@
 #include <soon/time.h>
 
 /*
- * Sleeps while the 32 bits at `word` are `expected`, until `deadline` (CLOCK_MONOTONIC; SOON_NEVER) at the latest.
- * May return for no reason. The word's order is the caller's business.
+ * Sleeps while the 32 bits at `word` are `expected`, until `deadline` (CLOCK_MONOTONIC; SOON_NEVER)
+ * at the latest. May return for no reason. The word's order is the caller's business.
  */
 void soon__futex_wait(const void *word, uint32_t expected, soon_ns deadline);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * latch.h: what a plain thread waits on, once: opened by another thread, which does not touch it any
- * more from the moment that the waiter can see it open. So it may lie in the waiter's frame.
+ * latch.h: what a plain thread waits on, once: opened by another thread, which does not touch it
+ * any more from the moment that the waiter can see it open. So it may lie in the waiter's frame.
  */
 #ifndef CORE_LATCH_H
 #define CORE_LATCH_H

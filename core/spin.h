@@ -5,9 +5,9 @@
  * To wake a thread takes the kernel 10 to 25 us and both sides several system calls. Who looks a
  * little longer before it sleeps is found awake, if what it waits for comes soon. That helps only
  * where a CPU is to spare for the one that is waited for, so busy loops of the process are counted
- * against the CPUs it may use; and only as long as something does come, so the hit rate is measured:
- * below one in four it is looked ever more seldom. An idle core looks once, sleeps, and nothing
- * wakes it.
+ * against the CPUs it may use; and only as long as something does come, so the hit rate is
+ * measured: below one in four it is looked ever more seldom. An idle core looks once, sleeps, and
+ * nothing wakes it.
  */
 #ifndef CORE_SPIN_H
 #define CORE_SPIN_H

@@ -49,8 +49,8 @@ struct soon_task {
 	uint8_t ignored_count; /* calls in `ignored` that failed because it is cancelled */
 
 	/*
-	 * From `detail` to `is_excused`: what begins as zero, and is cleared as one piece. That is a
-	 * cache line; one field more made a spawn 5 to 10 % slower.
+	 * From `detail` to `is_excused`: what begins as zero, and is cleared as one piece. That is
+	 * a cache line; one field more made a spawn 5 to 10 % slower.
 	 */
 	char *detail;                /* of soon_fail, allocated; NULL for none */
 	struct soon__start *start;   /* the soon_start that made it; NULL for none */

@@ -74,7 +74,7 @@ static void pass_on(int signo, siginfo_t *info, void *ucontext)
 	struct slot *slot = &slots[signo];
 	pid_t thread;
 
-	/* In one order with give_back(): either it waits for us, or we see that it is given back. */
+	/* In one order with give_back(): it waits for us, or we see that it is given back. */
 	(void)atomic_fetch_add_explicit(&slot->inside, 1, memory_order_seq_cst);
 	thread = atomic_load_explicit(&slot->thread, memory_order_seq_cst);
 	if (thread == gettid()) {

@@ -31,8 +31,8 @@ struct soon__poller_ops {
 	bool (*is_due)(struct soon__poller *poller);
 
 	/*
-	 * Whether nothing but wake() could end a wait: nothing is in flight and nothing is due. Then
-	 * the core may sleep outside of poll() instead. NULL: it never may.
+	 * Whether nothing but wake() could end a wait: nothing is in flight and nothing is due.
+	 * Then the core may sleep outside of poll() instead. NULL: it never may.
 	 */
 	bool (*is_vacant)(struct soon__poller *poller);
 

@@ -31,7 +31,7 @@ expect "usleep() on a core" "$said"
 expect "status 134" "$said"
 said=$(run off usleep)
 expect "status 0" "$said"
-! grep -qF "on a core" <<<"$said"
+if grep -qF "on a core" <<<"$said"; then exit 1; fi
 said=$(run of usleep)
 expect "SOON_GUARD has a word that is not known; there is: abort, files, off" "$said"
 said=$(SOON_DEBUG=abort run "" usleep)

@@ -80,8 +80,8 @@ SOON_API bool soon_call_is_done(const soon_call *call) SOON_ANY_THREAD;
 SOON_API void soon_call_cancel(soon_call *call) SOON_ANY_THREAD;
 
 /*
- * Returns what soon_fail() noted in the task about the failure it ended with; NULL if nothing, or if
- * it is not done.
+ * Returns what soon_fail() noted in the task about the failure it ended with; NULL if nothing, or
+ * if it is not done.
  * Affinity: any. Suspends: never. Ownership: returns borrowed (valid as long as `call`).
  */
 SOON_API const char *soon_call_message(const soon_call *call) SOON_ANY_THREAD;

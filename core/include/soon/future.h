@@ -63,8 +63,8 @@ SOON_API SOON_NODISCARD int soon_future_wait(soon_future *future, uint64_t *SOON
 	SOON_ANY_THREAD;
 
 /*
- * As above, for `timeout` at most; not at all if that is 0 or negative. For a task it is the same as
- * soon_within(timeout, soon_future_wait(...)), for a thread the only way not to wait for ever.
+ * As above, for `timeout` at most; not at all if that is 0 or negative. For a task it is the same
+ * as soon_within(timeout, soon_future_wait(...)), for a thread the only way not to wait for ever.
  * Errors: -ETIMEDOUT the time was over first (or the result is that; soon_future_is_set() tells);
  * those of soon_future_wait().
  */
@@ -72,7 +72,8 @@ SOON_API SOON_NODISCARD int soon_future_wait_for(
 	soon_future *future, soon_ns timeout, uint64_t *SOON_NULLABLE ret_value) SOON_ANY_THREAD;
 
 /*
- * As soon_future_wait(), without waiting. Affinity: any. Suspends: never. Cancel: not a cancellation point.
+ * As soon_future_wait(), without waiting.
+ * Affinity: any. Suspends: never. Cancel: not a cancellation point.
  * Errors: -EAGAIN it is not set; soon_future_is_set() tells that from a result -EAGAIN.
  */
 SOON_API SOON_NODISCARD int soon_future_poll(soon_future *future, uint64_t *SOON_NULLABLE ret_value)

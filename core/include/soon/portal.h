@@ -50,7 +50,7 @@ SOON_API void soon__portal_left(soon_portal *portal) SOON_SUSPENDS;
 #define SOON_PORTAL_INIT { { { 0 } }, NULL, 0 }
 /* clang-format on */
 
-/* The same for storage that is all zero, or was closed. Its task must not return before the close. */
+/* The same for storage that is all zero or was closed. Its task must not return before the close. */
 #define soon_portal_open(portal)                                                                   \
 	do {                                                                                       \
 		SOON__SITE(#portal);                                                               \
@@ -59,8 +59,8 @@ SOON_API void soon__portal_left(soon_portal *portal) SOON_SUSPENDS;
 
 /*
  * Refuses further calls and waits until those in flight have ended.
- * Affinity: core, in the task that opened it (aborts otherwise). Suspends: always. Cancel: passed on
- * to the calls, which are waited for all the same.
+ * Affinity: core, in the task that opened it (aborts otherwise). Suspends: always. Cancel: passed
+ * on to the calls, which are waited for all the same.
  * Returns: as soon_group_close(): `rc`, or -ECANCELED when an outer scope is cancelled. Failures of
  * the calls are their callers' and not among it.
  */
