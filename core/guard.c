@@ -36,7 +36,8 @@ static bool is_guarded(void)
 	return soon__core && soon__core->sched.current && pauses == 0;
 }
 
-static void put_place(struct soon__text *text, const void *caller)
+/* Not inlined: the calls and the text above them would be too much for one frame. */
+static SOON_COLD void put_place(struct soon__text *text, const void *caller)
 {
 	struct soon__symbols *symbols = soon__symbols_borrow();
 	struct soon__capture calls;

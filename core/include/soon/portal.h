@@ -50,7 +50,7 @@ SOON_API void soon__portal_left(soon_portal *portal) SOON_SUSPENDS;
 #define SOON_PORTAL_INIT { { { 0 } }, NULL, 0 }
 /* clang-format on */
 
-/* The same for storage that is all zero or was closed. Its task must not return before the close. */
+/* The same for storage that is all zero or was closed. The close comes before the task returns. */
 #define soon_portal_open(portal)                                                                   \
 	do {                                                                                       \
 		SOON__SITE(#portal);                                                               \

@@ -210,7 +210,7 @@ NET_TEST(service_cores, on_one_core_it_is_a_call)
 	soon_listener_close(service.listener);
 }
 
-/* A ring needs descriptors: without any the first use of a second core fails, and a later does not. */
+/* A ring needs descriptors: without any the first use of a second core fails; a later does not. */
 static int without_descriptors(void *unused)
 {
 	struct rlimit before, none;
