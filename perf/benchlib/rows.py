@@ -56,6 +56,9 @@ ROWS = {
     "post": Race("post", "post, 1 producer, executed", "ns", {
         "soon": "micro_thread post", **peers("post"),
     }, Bar(60, 30), cpus=BOTH),
+    "postnospin": Micro("micro_thread post_no_spin", [
+        ("post", "post, 1 producer, to a core that never spins", "ns", Bar()),
+    ], cpus=BOTH),
     "post8": Micro("micro_thread post8", [
         ("post8", "post, 8 producers that share a CPU, executed", "ns", Bar()),
     ], cpus=BOTH),
@@ -68,6 +71,15 @@ ROWS = {
     "trip1": Race("trip", "the same, both on one CPU", "us", {
         "soon": "micro_thread trip_spin", **peers("trip"),
     }, Bar(5, 2.5)),
+    "call": Micro("micro_thread call", [
+        ("call", "soon_call of a thread: a task and back, the core asleep", "us", Bar()),
+    ], cpus=BOTH),
+    "callspin": Micro("micro_thread call_spin", [
+        ("call", "the same, with adaptive spin and a CPU to spare", "us", Bar()),
+    ], cpus=BOTH),
+    "call1": Micro("micro_thread call_spin", [
+        ("call", "the same, both on one CPU", "us", Bar()),
+    ]),
     "offload": Race("offload", "offload round trip", "us", {
         "soon": "micro_offload trip", **peers("offload"),
     }, ratio=Bar(1.0, 0.8), aside=("Go",), cpus=BOTH),

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SPIN      SOON_US(100)
 #define BUSY      1000u
 #define SETTLE_NS (NS_PER_S / 5) /* more than any spin takes */
 
@@ -135,7 +136,7 @@ int main(int argc, char **argv)
 	seconds = argc == 2 ? strtod(argv[1], NULL) : 0;
 	if (seconds <= 0)
 		micro_die("usage: micro_idle SECONDS", -EINVAL);
-	rc = soon_run(app, NULL);
+	rc = soon_run_with(&(soon_opts){ .spin = SPIN }, app, NULL);
 	if (rc < 0)
 		micro_die("idle", rc);
 	return 0;

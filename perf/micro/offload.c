@@ -108,8 +108,9 @@ static int run_many(void *unused)
 
 int main(int argc, char **argv)
 {
+	static const soon_opts no_spin = { .spin = -1 };
 	static const struct micro_bench benches[] = {
-		{ "trip", run_trip, NULL },
+		{ "trip", run_trip, &no_spin },
 		{ "trip_spin", run_trip_spin, NULL },
 		{ "many", run_many, NULL },
 	};

@@ -3,17 +3,21 @@
  * From other threads to a core, through public calls. The core has the first CPU that the process
  * may use, the other threads the second; where there is one, all share it.
  *
- *	micro_thread post_cost|post_calls|post|post8|trip|trip_spin
+ *	micro_thread post_cost|post_calls|post|post_no_spin|post8|trip|trip_spin|call|call_spin
  *
  * post_cost: what a post costs the thread that posts, while the core is busy. The callbacks were
  * just written by that thread, as they are where each carries a request; `post_cost_again` is the
  * same with those that the core was the last to touch.
  * post_calls: how many system calls it makes for that.
- * post, post8: elapsed time until all of many posts have been executed, from 1 and from 8 threads.
- * That none is lost, and each thread's come in their order, is checked.
+ * post, post8: elapsed time until all of many posts have been executed, from 1 and from 8 threads;
+ * post_no_spin: from 1, by a core that never spins. That none is lost, and each thread's come in
+ * their order, is checked.
  * trip: a thread posts, waits for the semaphore that the callback posts, and begins again; nobody
  * spins. trip_spin: it waits for a future, and both sides may spin, as they do by default.
+ * call, call_spin: the same with soon_call(), so that a task is made, run and ended for each; without
+ * and with spinning of the core.
  */
+#include <soon/calls.h>
 #include <soon/future.h>
 #include <soon/task.h>
 #include <soon/thread.h>
@@ -264,6 +268,22 @@ static int future_trip_often(uint64_t count)
 	return rc;
 }
 
+static int give_back(uint64_t number)
+{
+	return (int)number;
+}
+
+static int call_often(uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		int rc = soon_call(core, give_back, i, SOON_NEVER);
+
+		if (rc != (int)i)
+			return rc < 0 ? rc : -EPROTO;
+	}
+	return 0;
+}
+
 static int measure_trips(int (*rounds)(uint64_t count), const char *name)
 {
 	double ns;
@@ -282,6 +302,11 @@ static int measure_trip(void)
 static int measure_future_trip(void)
 {
 	return measure_trips(future_trip_often, "trip");
+}
+
+static int measure_call(void)
+{
+	return measure_trips(call_often, "call");
 }
 
 /* Runs `measure` on another thread, which tells by the future `ended` that it is done. */
@@ -357,15 +382,25 @@ static int run_future_trip(void *unused)
 	return beside(measure_future_trip, false);
 }
 
+static int run_call(void *unused)
+{
+	(void)unused;
+	return beside(measure_call, false);
+}
+
 int main(int argc, char **argv)
 {
+	static const soon_opts no_spin = { .spin = -1 };
 	static const struct micro_bench benches[] = {
 		{ "post_cost", run_post_cost, NULL },
 		{ "post_calls", run_post_calls, NULL },
 		{ "post", run_post, NULL },
+		{ "post_no_spin", run_post, &no_spin },
 		{ "post8", run_post8, NULL },
-		{ "trip", run_trip, NULL },
+		{ "trip", run_trip, &no_spin },
 		{ "trip_spin", run_future_trip, NULL },
+		{ "call", run_call, &no_spin },
+		{ "call_spin", run_call, NULL },
 	};
 
 	return micro_main(argc, argv, benches, sizeof(benches) / sizeof(benches[0]));
