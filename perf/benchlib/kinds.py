@@ -149,3 +149,47 @@ class Quiet:
                    Bar(0)),
             Figure("idle with spin: CPU", "us/s", [result["idle_cpu"]], Bar()),
         ]
+
+
+class Cores:
+    """
+    What an added core gives. Each core has a CPU, and each CPU a load of its own, so that a core is
+    loaded alike in both. The first figure is by the server's CPU time: 2 where an exchange costs on
+    two cores what it costs on one. The elapsed one is for information: the load doubles with the
+    server, and what the two pass to each other crosses CPUs.
+    """
+
+    def __init__(self, server, load, bar):
+        self.server = server
+        self.arguments = load.split()
+        self.bar = bar
+
+    def measure(self, programs, plan):
+        load = [*self.arguments, f"--warmup={plan.warmup}", f"--seconds={plan.seconds}"]
+        configurations = {"A": (SERVER_CPU,), "B": (SERVER_CPU, LOAD_CPU)}
+        by_cpu, by_time, costs = [], [], {"A": [], "B": []}
+        for block in range(plan.blocks):
+            servers = {}
+            cost, rate = {"A": [], "B": []}, {"A": [], "B": []}
+            try:
+                for side, cpus in configurations.items():
+                    servers[side] = programs.start(f"{self.server} --cores={len(cpus)}", cpus)
+                for side in "ABBA" if block % 2 == 0 else "BAAB":
+                    cpu_ns, per_second = programs.loads(
+                        servers[side], load, configurations[side])
+                    cost[side].append(cpu_ns)
+                    rate[side].append(per_second)
+            finally:
+                for server in servers.values():
+                    server.stop()
+            for side, values in cost.items():
+                costs[side].append(statistics.mean(values))
+            by_cpu.append(2 * costs["A"][-1] / costs["B"][-1])
+            by_time.append(statistics.mean(rate["B"]) / statistics.mean(rate["A"]))
+        note = (f"{statistics.median(costs['A']) / 1000:.3f} us of server CPU each on one core, "
+                f"{statistics.median(costs['B']) / 1000:.3f} us on two")
+        title = f"{' '.join(self.arguments)}, 2 cores against 1"
+        return [
+            Figure(f"{title}: work by server CPU", "times", by_cpu, self.bar, note),
+            Figure(f"{title}: elapsed, the load on the same CPUs", "times", by_time, Bar()),
+        ]

@@ -2,7 +2,7 @@
 """What is measured, and the bars it has to reach."""
 
 from benchlib.figures import Bar
-from benchlib.kinds import BOTH, Compare, Idle, Micro, Quiet, Race
+from benchlib.kinds import BOTH, Compare, Cores, Idle, Micro, Quiet, Race
 
 HTTP = "http --connections=64"
 
@@ -139,6 +139,8 @@ ROWS = {
                     "soon_http", "nginx", HTTP, Bar(0.97, 0.90)),
     "http16": Compare("HTTP 16 pipelined: requests per CPU second against nginx",
                       "soon_http", "nginx", f"{HTTP} --depth=16", Bar(3, 6, True), is_rate=True),
+    "cores64": Cores("soon_echo", "echo --connections=64", Bar(1.7, 1.9, True)),
+    "coreshttp": Cores("soon_http", HTTP, Bar()),
     "idle": Idle("soon_http", 5000, "http"),
     "idlespin": Quiet(),
     "ours64": Compare("echo 64 B, 64 connections, against raw io_uring",
