@@ -4,6 +4,8 @@
 
 #include <soon/assert.h>
 
+#include "mem_san.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -137,9 +139,12 @@ static int try_rung(unsigned flags, unsigned sq_count, unsigned cq_count, struct
 
 	if (rc < 0)
 		return rc;
+	soon__san_ring_begun();
 	rc = (ring->features & FEATURES_NEEDED) == FEATURES_NEEDED ? try_nop(ring) : -ENOSYS;
-	if (rc < 0)
+	if (rc < 0) {
+		soon__san_ring_ends();
 		io_uring_queue_exit(ring);
+	}
 	return rc;
 }
 

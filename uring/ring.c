@@ -14,6 +14,7 @@
 
 #include "cancel.h"
 #include "compat.h"
+#include "mem_san.h"
 #include "probe.h"
 
 #include <stdlib.h>
@@ -26,6 +27,10 @@
 #define CQ_COUNT  4096u
 #define BUF_COUNT 8192u
 #define BUF_GOAL  32u
+
+#ifdef SOON__RING_SAN
+char soon__rings_ended;
+#endif
 
 #define TAG_TARGET ((uint64_t)0)
 #define TAG_CANCEL ((uint64_t)1)
@@ -446,6 +451,7 @@ static void ring_destroy(struct soon__poller *poller)
 {
 	struct soon__ring *ring = ring_of(poller);
 
+	soon__san_ring_ends();
 	io_uring_queue_exit(&ring->uring);
 	(void)close(ring->bell_fd);
 	soon__io_fini(&ring->io);
@@ -587,6 +593,7 @@ int soon__ring_open(soon_core *core, struct soon__poller **ret_poller)
 	return 0;
 
 out_ring:
+	soon__san_ring_ends();
 	io_uring_queue_exit(&ring->uring);
 	soon__io_fini(&ring->io);
 out_free:

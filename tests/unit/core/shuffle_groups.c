@@ -246,7 +246,7 @@ static struct world run(uint64_t seed)
 	return w;
 }
 
-SOON_TEST_PLAIN(shuffle_groups, random_worlds_keep_every_promise, .timeout = 120)
+SOON_TEST_PLAIN(shuffle_groups, random_worlds_keep_every_promise, .timeout = 400)
 {
 	struct world sum = { 0 };
 
