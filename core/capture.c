@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unwind.h>
+#include <unwind.h> // NOLINT(readability-duplicate-include): the compiler's
 
 enum {
 	WAITS_MAX = 1000, /* of WAIT_NS each */

@@ -56,8 +56,8 @@ bool soon__capture_allow(void);
 void soon__capture_disallow(void);
 
 /* Adds "memcpy+0x1c < parse+0x2a < serve+0x80": up to the task's function. */
-void soon__text_capture(struct soon__text *text, struct soon__symbols *symbols,
-	const struct soon__capture *capture);
+void soon__text_capture(
+	struct soon__text *text, struct soon__symbols *names, const struct soon__capture *capture);
 
 /* The process's own symbols, for who has none; NULL while they are borrowed. Not signal-safe. */
 struct soon__symbols *soon__symbols_borrow(void);

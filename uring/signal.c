@@ -252,7 +252,7 @@ int soon_signal_wait(int first, ...)
 
 	va_start(args, first);
 	for (int sig = first; sig != 0 && rc == 0; sig = va_arg(args, int)) {
-		if (sig < 0 || sig > SOON__SIGNALS_MAX)
+		if (sig < 1 || sig > SOON__SIGNALS_MAX)
 			rc = -EINVAL;
 		else
 			set |= SOON_SIG(sig);
