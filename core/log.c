@@ -286,12 +286,14 @@ static bool put(struct soon__log_source *source)
 /* Not inlined: few records need the room for it. */
 static __attribute__((noinline)) bool put_with_context(struct soon__log_source *source)
 {
+	const soon_field *given = source->fields;
 	soon_field fields[FIELDS_MAX];
+	bool is_kept;
 	/* Acquire: pairs with soon_log_context(). */
 	unsigned keys = atomic_load_explicit(&context_count, memory_order_acquire);
 
 	if (source->count > 0)
-		memcpy(fields, source->fields, source->count * sizeof fields[0]);
+		memcpy(fields, given, source->count * sizeof fields[0]);
 	for (unsigned i = 0; i < keys; i++) {
 		void *value = soon_local_get(context[i].key);
 		const char *name = context[i].key->name;
@@ -303,7 +305,9 @@ static __attribute__((noinline)) bool put_with_context(struct soon__log_source *
 			: soon__field_text(name, value);
 	}
 	source->fields = fields;
-	return put(source);
+	is_kept = put(source);
+	source->fields = given;
+	return is_kept;
 }
 
 static bool log_it(

@@ -90,7 +90,7 @@ static int run_alone(struct soon__reentry *self)
 static int spawn_alone(struct soon__reentry *self)
 {
 	soon_core *core = self->job->lane->core;
-	soon_task *task;
+	soon_task *task = NULL;
 	int rc;
 
 	if (core->run_id != soon__detached_run(self->job))

@@ -111,6 +111,7 @@ static int scope_token(struct soon__scope *scope, soon_token *ret_token, const c
 		if (rc < 0)
 			return rc;
 		entry = tokens->free;
+		SOON_ASSERT(entry);
 		tokens->free = entry->next;
 		entry->next = tokens->used;
 		tokens->used = entry;
