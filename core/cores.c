@@ -16,8 +16,8 @@
 #include "quit.h"
 #include "quota.h"
 #include "run.h"
+#include "sigmask.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -94,21 +94,6 @@ static void *member_main(void *arg)
 }
 
 /* ---- on core 0 --------------------------------------------------------------------------- */
-
-/* Signals are for the program's own threads, but for faults, and for what dumps the core. */
-static void block_signals(const soon_opts *opts, sigset_t *ret_before)
-{
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS };
-	sigset_t all;
-
-	(void)sigfillset(&all);
-	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
-		(void)sigdelset(&all, faults[i]);
-	if (!opts->no_dump_signal)
-		(void)sigdelset(&all, SIGQUIT);
-	(void)sigdelset(&all, SIGURG); /* by which the watchdog looks at a slow step */
-	(void)pthread_sigmask(SIG_BLOCK, &all, ret_before);
-}
 
 static void report_start(const struct soon__run *run, unsigned index, int rc, const char *advice)
 {
@@ -202,6 +187,7 @@ static void members_free(struct soon__run *run)
 /* Starts the threads; negative when not even one could be. */
 static int begin(struct soon__run *run)
 {
+	unsigned open = SOON__OPEN_CAPTURE | (run->opts.no_dump_signal ? 0u : SOON__OPEN_DUMP);
 	sigset_t before;
 	int rc = 0;
 
@@ -212,7 +198,7 @@ static int begin(struct soon__run *run)
 	}
 	pin(run);
 	run->starting = 0;
-	block_signals(&run->opts, &before);
+	soon__sigmask_block(open, &before);
 	for (unsigned i = 1; rc == 0 && i < run->core_count; i++) {
 		rc = member_start(run, member_at(run, i), i);
 		if (rc == 0)
@@ -221,7 +207,7 @@ static int begin(struct soon__run *run)
 			report_start(run, i, rc,
 				rc == -EAGAIN ? "; look at `ulimit -u` and pids.max" : "");
 	}
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	soon__sigmask_restore(&before);
 	run->start_rc = rc;
 	if (run->starting > 0) {
 		enter_state(run, SOON__CORES_STARTING);

@@ -18,11 +18,11 @@
 
 #include "core.h"
 #include "log.h"
+#include "sigmask.h"
 
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -366,19 +366,14 @@ static void *writer_main(void *unused)
 	return NULL;
 }
 
-/* With all signals blocked, so that none of the program's is handled there; but for faults. */
 static int thread_start(void)
 {
-	static const int faults[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL };
-	sigset_t all, before;
+	sigset_t before;
 	pthread_attr_t attr;
 	pthread_t thread;
 	int rc;
 
-	(void)sigfillset(&all);
-	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
-		(void)sigdelset(&all, faults[i]);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	soon__sigmask_block(SOON__OPEN_FAULTS, &before);
 	rc = -pthread_attr_init(&attr);
 	if (rc == 0) {
 		(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
@@ -386,7 +381,7 @@ static int thread_start(void)
 		rc = -pthread_create(&thread, &attr, writer_main, NULL);
 		(void)pthread_attr_destroy(&attr);
 	}
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	soon__sigmask_restore(&before);
 	return rc;
 }
 

@@ -15,8 +15,8 @@
 #include "cpus.h"
 #include "pool_lane.h"
 #include "run.h"
+#include "sigmask.h"
 
-#include <signal.h>
 #include <string.h>
 
 enum {
@@ -202,22 +202,6 @@ struct soon__lane *soon__lane_of(soon_pool *pool)
 
 /* Threads begin. */
 
-/*
- * Signals are for the program's own threads, but for those that a fault of this one raises, and the
- * one that asks it where it stands.
- */
-static void block_signals(sigset_t *ret_before)
-{
-	static const int left_open[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
-		SOON__CAPTURE_SIGNAL };
-	sigset_t all;
-
-	(void)sigfillset(&all);
-	for (size_t i = 0; i < sizeof left_open / sizeof left_open[0]; i++)
-		(void)sigdelset(&all, left_open[i]);
-	(void)pthread_sigmask(SIG_BLOCK, &all, ret_before);
-}
-
 static void attr_init(pthread_attr_t *attr, size_t stack_bytes)
 {
 	size_t bytes = 0;
@@ -242,10 +226,9 @@ static int thread_create(struct soon__worker *worker)
 	int rc;
 
 	attr_init(&attr, worker->pool->opts.stack_bytes);
-	/* Inherited, not by the attribute: the sanitizers of gcc 14 lose that one. */
-	block_signals(&before);
+	soon__sigmask_block(SOON__OPEN_CAPTURE, &before);
 	rc = pthread_create(&worker->thread, &attr, soon__worker_main, worker);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	soon__sigmask_restore(&before);
 	(void)pthread_attr_destroy(&attr);
 	return -rc;
 }

@@ -7,9 +7,9 @@
 
 #include "capture.h"
 #include "core.h"
+#include "sigmask.h"
 #include "symbol.h"
 
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -539,7 +539,7 @@ static void *dog_main(void *unused)
 
 static int thread_start(void)
 {
-	sigset_t all, before;
+	sigset_t before;
 	pthread_condattr_t attr;
 	int rc;
 
@@ -552,10 +552,9 @@ static int thread_start(void)
 	}
 	dog.is_ending = false;
 	atomic_store_explicit(&dog.looked_at, real_now(), memory_order_relaxed);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_BLOCK, &all, &before);
+	soon__sigmask_block(SOON__OPEN_FAULTS, &before);
 	rc = pthread_create(&dog.thread, NULL, dog_main, NULL);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	soon__sigmask_restore(&before);
 	dog.is_running = rc == 0;
 	return -rc;
 }
