@@ -12,9 +12,9 @@
 #include "core/spi/park.h"
 
 #include "core.h"
+#include "cpus.h"
 #include "overflow.h"
 #include "quit.h"
-#include "quota.h"
 #include "run.h"
 #include "sigmask.h"
 
@@ -38,13 +38,12 @@ static struct soon__member *member_at(const struct soon__run *run, unsigned inde
 
 unsigned soon__cores_count(struct soon__run *run)
 {
-	unsigned quota;
+	unsigned quota = soon__cpus_quota();
 
 	if (run->core_count > 0)
 		return run->core_count;
 	if (!run->affinity.set)
 		soon__affinity_read(&run->affinity);
-	quota = soon__quota_cpus("");
 	run->core_count = quota > 0 && quota < run->affinity.count ? quota : run->affinity.count;
 	if (run->core_count > SOON_CORES_MAX)
 		run->core_count = SOON_CORES_MAX;
@@ -134,11 +133,10 @@ static int member_start(struct soon__run *run, struct soon__member *member, unsi
 static void pin(struct soon__run *run)
 {
 	static atomic_bool has_warned;
-	unsigned quota;
+	unsigned quota = soon__cpus_quota();
 
 	if (!run->affinity.set)
 		soon__affinity_read(&run->affinity);
-	quota = soon__quota_cpus("");
 	if (run->core_count > run->affinity.count &&
 		!atomic_exchange_explicit(&has_warned, true, memory_order_relaxed))
 		soon_report_file(SOON_REPORT_WARNING, 0,

@@ -8,13 +8,12 @@
 #include <unistd.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static unsigned allowed;
+static unsigned quota, allowed;
 static cpu_set_t mask;
 static atomic_uint occupied;
 
 static void find_out(void)
 {
-	unsigned quota;
 	int count;
 
 	CPU_ZERO(&mask);
@@ -27,6 +26,12 @@ static void find_out(void)
 	allowed = count > 0 ? (unsigned)count : 1;
 	if (quota > 0 && quota < allowed)
 		allowed = quota;
+}
+
+unsigned soon__cpus_quota(void)
+{
+	(void)pthread_once(&once, find_out);
+	return quota;
 }
 
 unsigned soon__cpus_allowed(void)

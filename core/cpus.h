@@ -8,9 +8,12 @@
 #include <sched.h>
 #include <stdbool.h>
 
+/* How many processors the process's control groups pay for; 0: all. Read once. Affinity: any. */
+unsigned soon__cpus_quota(void);
+
 /*
- * How many processors the process may keep busy: as many as its affinity has, or its control
- * group's quota pays for, if that is less; at least 1. Taken once, at the first call.
+ * How many processors the process may keep busy: as many as its affinity has, or the quota, if
+ * that is less; at least 1. Taken once, at the first call.
  * Affinity: any.
  */
 unsigned soon__cpus_allowed(void);
