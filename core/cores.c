@@ -363,6 +363,18 @@ unsigned soon_core_index(const soon_core *core)
 	return core ? core->index : 0;
 }
 
+int soon_core_cpus(size_t bytes, void *ret_set)
+{
+	const struct soon__run *run = soon__core ? soon__core->run : NULL;
+
+	if (!run || !run->is_pinned)
+		return 0;
+	if (run->affinity.bytes > bytes)
+		return -EINVAL;
+	memcpy(ret_set, run->affinity.set, run->affinity.bytes);
+	return (int)run->affinity.bytes;
+}
+
 int soon_core_at(unsigned index, soon_core **ret_core)
 {
 	soon_core *core = soon__core;

@@ -71,6 +71,10 @@ static long set_limits(const struct soon__exec *exec)
 {
 	long rc = 0;
 
+	/* Slower, not wrong, if all of them were taken away meanwhile: it keeps the one. */
+	if (exec->cpus_bytes > 0)
+		(void)call(
+			SYS_sched_setaffinity, 0, (long)exec->cpus_bytes, address(exec->cpus), 0);
 	if (exec->parent != 0) {
 		rc = call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
 		/* It may have ended before we asked for that. */

@@ -18,6 +18,7 @@
 #include <limits.h>
 
 #define SOON__EXEC_STACK_BYTES 16384
+#define SOON__EXEC_CPUS_MAX    8192 /* processors; more than the kernel can be built for */
 #define SOON__EXEC_FDS_MAX     (3 + SOON_PROC_FDS_MAX)
 
 /* What the child was at when it failed. */
@@ -52,6 +53,10 @@ struct soon__exec {
 	bool no_new_privs;
 	uint64_t address_max; /* 0: no limit */
 	uint64_t cpu_max;
+
+	/* Instead of the one that our core is bound to; 0 bytes: they are inherited. */
+	size_t cpus_bytes;
+	unsigned long cpus[SOON__EXEC_CPUS_MAX / (8 * sizeof(unsigned long))];
 
 	char found[PATH_MAX]; /* the child's */
 	_Alignas(64) char stack[SOON__EXEC_STACK_BYTES];

@@ -6,6 +6,7 @@
  * that as for any other input, so loading a program holds up nobody.
  */
 #include <soon/assert.h>
+#include <soon/cores.h>
 #include <soon/io.h>
 #include <soon/mem.h>
 
@@ -198,6 +199,7 @@ static struct soon__exec *exec_make(const char *const *argv, const soon_proc_opt
 	size_t count = opts->env == NULL ? list_count(environ) : 0;
 	struct soon__exec *exec = soon_malloc(sizeof *exec + (count + 1) * sizeof(char *));
 	const char **copied;
+	int cpus;
 
 	if (exec == NULL)
 		return NULL;
@@ -223,6 +225,8 @@ static struct soon__exec *exec_make(const char *const *argv, const soon_proc_opt
 	exec->no_new_privs = opts->no_new_privs;
 	exec->address_max = opts->address_max;
 	exec->cpu_max = opts->cpu_max;
+	cpus = soon_core_cpus(sizeof exec->cpus, exec->cpus);
+	exec->cpus_bytes = cpus > 0 ? (size_t)cpus : 0;
 	return exec;
 }
 

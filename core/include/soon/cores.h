@@ -53,6 +53,16 @@ SOON_API unsigned soon_core_index(const soon_core *SOON_NULLABLE core) SOON_ANY_
  */
 SOON_API SOON_NODISCARD int soon_core_at(unsigned index, soon_core **ret_core) SOON_SUSPENDS;
 
+/*
+ * Copies the processors that the calling thread may use but for being bound to one of them, as
+ * sched_setaffinity(2) takes them: for threads and processes that a task starts by other means than
+ * soon's, which would inherit the binding. soon_proc_spawn() and soon_offload() see to it.
+ * Affinity: any. Suspends: never.
+ * Returns: how many bytes of `ret_set` were filled; 0 when the run has not bound the thread.
+ * Errors: -EINVAL that many do not fit into `bytes`.
+ */
+SOON_API SOON_NODISCARD int soon_core_cpus(size_t bytes, void *ret_set) SOON_ANY_THREAD;
+
 SOON_API SOON_NODISCARD int soon__on_each_core(soon__fn fn, uint64_t arg, const soon_site *site)
 	SOON_SUSPENDS;
 

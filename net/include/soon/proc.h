@@ -5,7 +5,8 @@
  * A process is started, talked to through streams, waited for and reaped; there are no zombies, and
  * a signal never hits a stranger, because the kernel's handle of the process (a pidfd) is used and
  * not its number. Nothing is ever inherited by accident: the program gets the descriptors named
- * here and no others, all signals are as the kernel sets them, and none is blocked.
+ * here and no others, all signals are as the kernel sets them, and none is blocked; and where the
+ * core is bound to a processor, the program has all that the run began with.
  *
  * For "run it and give me its output" there is one call:
  *

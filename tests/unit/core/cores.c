@@ -487,6 +487,8 @@ static int see_affinity(struct there *there)
 	return 0;
 }
 
+static cpu_set_t unbound;
+
 static int compare_affinity(unsigned expected)
 {
 	static struct there there = { .fn = see_affinity };
@@ -501,7 +503,9 @@ static int compare_affinity(unsigned expected)
 	cr_assert_eq(there.index, expected);
 	cr_assert_eq(sched_getaffinity(0, sizeof set, &set), 0);
 	cr_assert_eq(CPU_COUNT(&set), expected);
-	return 0;
+	if (expected == 1)
+		cr_assert_eq(soon_core_cpus(1, &set), -EINVAL);
+	return soon_core_cpus(sizeof unbound, &unbound);
 }
 
 SOON_TEST_PLAIN(cores, are_bound_to_a_processor_each_while_they_run)
@@ -513,8 +517,13 @@ SOON_TEST_PLAIN(cores, are_bound_to_a_processor_each_while_they_run)
 
 	cr_assert_eq(sched_getaffinity(0, sizeof before, &before), 0);
 	count = (unsigned)CPU_COUNT(&before);
-	cr_assert_eq(
-		THREAD_RUN(&opts, compare_affinity, quota > 0 && quota < count ? count : 1), 0);
+	cr_assert_eq(soon_core_cpus(sizeof unbound, &unbound), 0);
+	if (quota > 0 && quota < count) {
+		cr_assert_eq(THREAD_RUN(&opts, compare_affinity, count), 0);
+	} else {
+		cr_assert_gt(THREAD_RUN(&opts, compare_affinity, 1), 0);
+		cr_assert(CPU_EQUAL(&before, &unbound));
+	}
 	cr_assert_eq(sched_getaffinity(0, sizeof after, &after), 0);
 	cr_assert(CPU_EQUAL(&before, &after));
 	opts.no_pin = true;

@@ -605,3 +605,42 @@ NET_TEST(proc, spawn_in_a_cancelled_scope_starts_nothing)
 	cr_expect_null(proc);
 	cr_expect(has_no_child());
 }
+
+/* The processors of this process, and of a program started where it is bound to one. */
+struct processors {
+	char ours[256], of_first[256], of_second[256];
+};
+
+static const char *const allowed_line[] = { "grep", "Cpus_allowed_list", "/proc/self/status",
+	NULL };
+
+static int read_processors_of_child(char text[256])
+{
+	soon_proc *proc = start(allowed_line, &piped);
+	ssize_t n = soon_stream_read_until(soon_proc_out(proc), "\n", text, 255);
+
+	cr_assert_gt(n, 0);
+	text[n] = '\0';
+	cr_expect_eq(end_of(proc).code, 0);
+	return 0;
+}
+
+static int start_on_two_cores(struct processors *processors)
+{
+	soon_core *second;
+
+	cr_assert_eq(read_processors_of_child(processors->of_first), 0);
+	cr_assert_eq(soon_core_at(1, &second), 0);
+	return soon_call_on(second, read_processors_of_child, processors->of_second);
+}
+
+SOON_TEST_PLAIN(proc, has_all_processors_though_its_core_is_bound_to_one)
+{
+	struct processors processors = { 0 };
+	soon_opts opts = { .cores = 2 };
+
+	cr_assert_eq(soon_run(read_processors_of_child, processors.ours), 0);
+	cr_assert_eq(soon_run_with(&opts, start_on_two_cores, &processors), 0);
+	cr_expect_str_eq(processors.of_first, processors.ours);
+	cr_expect_str_eq(processors.of_second, processors.ours);
+}
