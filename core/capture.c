@@ -262,6 +262,23 @@ void soon__symbols_give_back(void)
 	(void)pthread_mutex_unlock(&symbols_lock);
 }
 
+void soon__text_thread(struct soon__text *text, pthread_t thread)
+{
+	struct soon__capture calls;
+	struct soon__symbols *names = NULL;
+	int rc = soon__capture_thread(thread, &calls);
+
+	if (rc == 0)
+		names = soon__symbols_borrow();
+	if (!names) {
+		soon__text_str(text, "unknown, ");
+		soon__text_errno(text, rc < 0 ? rc : -EBUSY);
+		return;
+	}
+	soon__text_capture(text, names, &calls);
+	soon__symbols_give_back();
+}
+
 void soon__capture_forget(void)
 {
 	/* A thread that is not here any more may hold them. */

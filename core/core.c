@@ -218,6 +218,7 @@ static void core_begin(soon_core *core, struct soon__run *run, unsigned index)
 	core->deadlock_step = 0;
 	core->poll_failed_at = 0;
 	core->is_ending = core->is_resting = core->is_given_up = false;
+	core->end_dump_at = 0;
 	/* Relaxed: others of the run learn of the core by a post, which has its own order. */
 	atomic_store_explicit(&core->stage, SOON__STAGE_RUNNING, memory_order_relaxed);
 	atomic_store_explicit(&core->is_shared, false, memory_order_relaxed);

@@ -74,6 +74,7 @@ struct soon_core {
 	bool is_ending;         /* main has ended */
 	bool is_resting;        /* not counted as busy */
 	bool is_given_up;       /* others could not be started: it goes as it came */
+	soon_ns end_dump_at;    /* no dump of what keeps the end waiting before: see stuck.c */
 	_Atomic(uint8_t) stage; /* enum soon__stage; for others to tell */
 
 	/* For the proof of a deadlock, see deadlock.c; written by any core of the run. */

@@ -11,6 +11,7 @@
 
 #include "core/spi/park.h"
 
+#include "capture.h"
 #include "core.h"
 #include "cpus.h"
 #include "overflow.h"
@@ -22,7 +23,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { NAME_BYTES = 16 }; /* of the kernel, the end included */
+enum {
+	NAME_BYTES = 16, /* of the kernel, the end included */
+	CALLS_BYTES = 400,
+};
 
 /* A task that waits for the start. */
 struct starter {
@@ -312,15 +316,20 @@ static void member_join(const struct soon__run *run, const struct soon__member *
 
 	for (;;) {
 		struct timespec end = after(timeout);
+		char calls[CALLS_BYTES];
+		struct soon__text text;
 
 		if (pthread_timedjoin_np(member->thread, NULL, &end) == 0)
 			return;
 		waited += timeout;
 		timeout = waited;
+		soon__text_init(&text, calls, sizeof calls, SOON__TEXT_NO_FD);
+		soon__text_thread(&text, member->thread);
 		soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
-			"core %u has not closed for %lld ms: it %s; the wait goes on",
+			"core %u has not closed for %lld ms: it %s, in %s; the wait goes on",
 			member->index, (long long)(waited / SOON_MS(1)),
-			doing[atomic_load_explicit(&member->core->stage, memory_order_relaxed)]);
+			doing[atomic_load_explicit(&member->core->stage, memory_order_relaxed)],
+			calls);
 	}
 }
 

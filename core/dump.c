@@ -267,15 +267,10 @@ void soon__dumper_return(soon_core *core)
 		atomic_store_explicit(&core->dumper->is_busy, false, memory_order_relaxed);
 }
 
-int soon__dump(soon_core *core, int fd, unsigned flags, const struct soon__place *place)
+static int dump_begin(soon_core *core, int fd, const struct soon__place *place)
 {
 	struct soon__dumper *d = core->dumper;
-	int saved = errno;
 
-	if (flags & ~ALL_FLAGS)
-		return -EINVAL;
-	if (fd < 0)
-		return -EBADF;
 	if (!core->is_dumpable)
 		return -EPERM;
 	if (atomic_exchange_explicit(&d->is_busy, true, memory_order_relaxed))
@@ -285,24 +280,63 @@ int soon__dump(soon_core *core, int fd, unsigned flags, const struct soon__place
 	find_running_stack(d, core);
 	soon__symbols_reset(&d->symbols); /* modules may have come and gone */
 	soon__text_init(&d->text, d->buf, sizeof d->buf, fd);
+	return 0;
+}
+
+static void dump_end(struct soon__dumper *d)
+{
+	d->is_dumping = false;
+	atomic_store_explicit(&d->is_busy, false, memory_order_relaxed);
+}
+
+int soon__dump(soon_core *core, int fd, unsigned flags, const struct soon__place *place)
+{
+	struct soon__dumper *d = core->dumper;
+	int saved = errno, rc;
+
+	if (flags & ~ALL_FLAGS)
+		return -EINVAL;
+	if (fd < 0)
+		return -EBADF;
+	rc = dump_begin(core, fd, place);
+	if (rc < 0)
+		return rc;
 	soon__guard_pause(); /* the write may block, which is meant */
 	put_dump(d, core, flags);
 	soon__text_flush(&d->text);
 	soon__guard_resume();
-	d->is_dumping = false;
-	atomic_store_explicit(&d->is_busy, false, memory_order_relaxed);
+	rc = d->text.rc;
+	dump_end(d);
 	errno = saved;
-	return d->text.rc;
+	return rc;
+}
+
+static struct soon__place place_in(uintptr_t pc, const void *frame)
+{
+	return (struct soon__place){ .pc = pc, .fp = (uintptr_t)frame, .sp = (uintptr_t)frame };
+}
+
+static void report_line(const char *line)
+{
+	soon_report_file(SOON_REPORT_INFO, 0, "%s", line);
+}
+
+void soon__dump_report(soon_core *core)
+{
+	struct soon__place place =
+		place_in((uintptr_t)soon__dump_report, __builtin_frame_address(0));
+
+	SOON_ASSERT(core == soon__core);
+	if (dump_begin(core, SOON__TEXT_NO_FD, &place) < 0)
+		return; /* one that a signal asked for is under way, or nothing is left to show */
+	core->dumper->text.line = report_line;
+	put_dump(core->dumper, core, 0);
+	dump_end(core->dumper);
 }
 
 int soon_dump(int fd, unsigned flags)
 {
-	const void *frame = __builtin_frame_address(0);
-	struct soon__place place = {
-		.pc = (uintptr_t)soon_dump,
-		.fp = (uintptr_t)frame,
-		.sp = (uintptr_t)frame,
-	};
+	struct soon__place place = place_in((uintptr_t)soon_dump, __builtin_frame_address(0));
 
 	return soon__core ? soon__dump(soon__core, fd, flags, &place) : -EPERM;
 }

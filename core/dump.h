@@ -26,4 +26,10 @@ void soon__dumper_return(soon_core *core);
 /* soon_dump() of `core`, by its thread; `place` is where that stands. */
 int soon__dump(soon_core *core, int fd, unsigned flags, const struct soon__place *place);
 
+/*
+ * Files one of the calling thread's core as reports of level INFO, one a line: for trouble that the
+ * dump explains, which is told where that is. Not signal-safe.
+ */
+void soon__dump_report(soon_core *core);
+
 #endif

@@ -331,33 +331,15 @@ static struct timespec grace_end(soon_ns grace)
 	return end;
 }
 
-/* Where the thread stands, from the inside out; why not, if it cannot be asked. */
-static void write_calls(const struct soon__worker *worker, char *buf, size_t size)
-{
-	struct soon__capture calls;
-	struct soon__symbols *symbols = NULL;
-	struct soon__text text;
-	int rc = soon__capture_thread(worker->thread, &calls);
-
-	soon__text_init(&text, buf, size, SOON__TEXT_NO_FD);
-	if (rc == 0)
-		symbols = soon__symbols_borrow();
-	if (!symbols) {
-		soon__text_str(&text, "unknown, ");
-		soon__text_errno(&text, rc < 0 ? rc : -EBUSY);
-		return;
-	}
-	soon__text_capture(&text, symbols, &calls);
-	soon__symbols_give_back();
-}
-
 static void report_stuck(const struct soon__worker *worker)
 {
 	const soon_site *last = atomic_load_explicit(&worker->last, memory_order_relaxed);
 	bool is_busy = atomic_load_explicit(&worker->is_busy, memory_order_relaxed);
 	char calls[CALLS_BYTES];
+	struct soon__text text;
 
-	write_calls(worker, calls, sizeof calls);
+	soon__text_init(&text, calls, sizeof calls, SOON__TEXT_NO_FD);
+	soon__text_thread(&text, worker->thread);
 	soon_report_at(SOON_REPORT_ERROR, -ETIMEDOUT, last,
 		"thread %d of the pool '%s' does not end and is left; it %s %s, called at %s:%d; "
 		"it stands in %s",

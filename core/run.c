@@ -6,6 +6,7 @@
 
 #include <soon/cores.h>
 
+#include "capture.h"
 #include "core.h"
 #include "debug.h"
 #include "guard.h"
@@ -20,7 +21,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TASKS_MAX_DEFAULT = 2 * 1024 * 1024 };
+enum {
+	TASKS_MAX_DEFAULT = 2 * 1024 * 1024,
+	CALLS_BYTES = 400,
+};
 
 static const soon_ns GRACE_DEFAULT = SOON_S(30);
 
@@ -141,6 +145,20 @@ soon_ns soon__run_nag_next(const struct soon__run *run, const soon_core *core)
 	return core->is_resting && core->index == 0 ? run->nag_at : SOON_NEVER;
 }
 
+static void report_busy(const struct soon__member *member, soon_ns waited)
+{
+	char calls[CALLS_BYTES];
+	struct soon__text text;
+
+	/* Its own thread shows its tasks, when it gets to that: see stuck.h. */
+	soon__text_init(&text, calls, sizeof calls, SOON__TEXT_NO_FD);
+	soon__text_thread(&text, member->thread);
+	soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
+		"core %u has tasks %lld ms after the main task ended; all other cores wait for it; "
+		"it stands in %s",
+		member->index, (long long)(waited / SOON_MS(1)), calls);
+}
+
 void soon__run_nag(struct soon__run *run, soon_core *core)
 {
 	soon_ns now = soon__core_now(core), waited = now - run->ended_at;
@@ -151,10 +169,7 @@ void soon__run_nag(struct soon__run *run, soon_core *core)
 		/* Relaxed: told as it was a moment ago. */
 		if (atomic_load_explicit(&run->members[i - 1].core->stage, memory_order_relaxed) ==
 			SOON__STAGE_RUNNING)
-			soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
-				"core %u has tasks %lld ms after the main task ended; all other "
-				"cores wait for it (SIGQUIT shows where it is)",
-				i, (long long)(waited / SOON_MS(1)));
+			report_busy(&run->members[i - 1], waited);
 	}
 	/* Twice as long until the next one: a log is no place to wait in. */
 	run->nag_at = waited > SOON_NEVER - now ? SOON_NEVER : now + waited;

@@ -2,6 +2,7 @@
 #include "stuck.h"
 
 #include "describe.h"
+#include "dump.h"
 
 #include <stdio.h>
 
@@ -87,12 +88,12 @@ static bool has_cause(const struct soon__group *group)
 	return false;
 }
 
-static void report(const struct soon__group *group, soon_ns now)
+static bool report(const struct soon__group *group, soon_ns now)
 {
 	char origin[ORIGIN_BYTES];
 
 	if (!has_cause(group))
-		return;
+		return false;
 	write_origin(group, origin, sizeof origin);
 	soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
 		"group '%s', %s has been cancelled for %lld ms, and %u of its tasks have not "
@@ -100,11 +101,29 @@ static void report(const struct soon__group *group, soon_ns now)
 		group->name, origin, (long long)((now - group->extras.cancelled_at) / SOON_MS(1)),
 		group->live_count);
 	report_tasks(group);
+	return true;
+}
+
+/* When a report is due next: twice as long until each, for a log is no place to wait in. */
+static soon_ns next_after(soon_ns now, soon_ns waited)
+{
+	return waited > SOON_NEVER - now ? SOON_NEVER : now + waited;
+}
+
+/* That the run does not end concerns all that is left of it, so all of it is shown. */
+static void dump_end(soon_core *core, soon_ns now, soon_ns waited)
+{
+	if (!core->is_ending && !(core->root.scope.state & SOON__CANCELLED))
+		return;
+	if (now < core->end_dump_at)
+		return;
+	core->end_dump_at = next_after(now, waited);
+	soon__dump_report(core);
 }
 
 void soon__stuck_check(soon_core *core)
 {
-	soon_ns now = soon__core_now(core);
+	soon_ns now = soon__core_now(core), longest = 0;
 
 	while (soon__stuck_next(core) <= now) {
 		struct soon__group *group = group_of(core->stuck.next);
@@ -113,9 +132,11 @@ void soon__stuck_check(soon_core *core)
 		if (waited < SOON_MS(1))
 			waited = SOON_MS(1);
 		soon__list_remove(&group->extras.stuck);
-		report(group, now);
-		/* Twice as long until the next one: a log is no place to wait in. */
-		group->extras.stuck_at = waited > SOON_NEVER - now ? SOON_NEVER : now + waited;
+		if (report(group, now) && waited > longest)
+			longest = waited;
+		group->extras.stuck_at = next_after(now, waited);
 		insert(core, group);
 	}
+	if (longest > 0)
+		dump_end(core, now, longest);
 }

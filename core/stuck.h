@@ -3,9 +3,10 @@
  * stuck.h: groups whose cancelled tasks keep somebody waiting.
  *
  * A group never returns while a task of it lives, however long it takes; but who waits for a
- * cancelled task for longer than soon_opts.grace is told for whom, and what it is in. Such groups
- * are on a list of the core, by the time of their next report. They are no timers: waiting for
- * one of them is no reason to believe that something will still happen.
+ * cancelled task for longer than soon_opts.grace is told for whom, and what it is in; while the run
+ * ends, with a dump of all that is left on the core. Such groups are on a list of the core, by the
+ * time of their next report. They are no timers: waiting for one of them is no reason to believe
+ * that something will still happen.
  */
 #ifndef CORE_STUCK_H
 #define CORE_STUCK_H

@@ -136,7 +136,13 @@ void soon__text_spaces(struct soon__text *text, unsigned count)
 
 void soon__text_end_line(struct soon__text *text)
 {
-	put(text, '\n');
+	if (!text->line) {
+		put(text, '\n');
+		return;
+	}
+	text->line(text->buf);
+	text->len = 0;
+	text->buf[0] = '\0';
 }
 
 void soon__text_flush(struct soon__text *text)

@@ -23,6 +23,9 @@ struct soon__text {
 	size_t len;  /* without the zero */
 	int fd;      /* where a full buffer goes; SOON__TEXT_NO_FD: what does not fit is cut */
 	int rc;      /* the first failure of a write; nothing is written after it */
+
+	/* Takes each line as it ends, cut where the buffer does; NULL: lines stay together. */
+	void (*line)(const char *line);
 };
 
 void soon__text_init(struct soon__text *text, char *buf, size_t size, int fd);

@@ -54,7 +54,8 @@ typedef struct soon_opts {
 	int debug;          /* 1 on, -1 off, 0 as SOON_DEBUG says: see debug.h */
 	soon_ns spin;  /* how long a core looks before it sleeps: 0 as its hits tell, up to 25 us,
 			     * positive always, both only where a CPU is to spare; negative never */
-	soon_ns grace; /* how long cancelled tasks may take to end before a report; 30 s */
+	soon_ns grace; /* how long cancelled tasks may take to end before a report, and each stage
+			* of the run's end before a report that shows what is left; 30 s */
 	unsigned offload_threads; /* default max(8, 2 * cpus) */
 	bool keep_running;        /* when a background task fails, the main task is not cancelled */
 	bool no_dump_signal;      /* SIGQUIT is not taken for a dump of this run, see dump.h */

@@ -459,13 +459,28 @@ static int leave_hog(atomic_uint *ran)
 	return 0;
 }
 
-SOON_TEST_PLAIN(cores, one_that_keeps_the_others_waiting_is_named)
+static char told[4096];
+
+static int keep(const soon_report *report, void *unused)
+{
+	size_t len = strlen(told);
+
+	(void)unused;
+	(void)snprintf(told + len, sizeof told - len, "%s\n", report->text);
+	return 0;
+}
+
+SOON_TEST_PLAIN(cores, one_that_keeps_the_others_waiting_is_named_with_where_it_stands)
 {
 	soon_opts opts = { .cores = 2, .grace = SOON_MS(60) };
 	atomic_uint ran = 0;
 
+	soon_on_report(keep, NULL);
 	cr_assert_eq(THREAD_RUN(&opts, leave_hog, &ran), 0);
 	cr_assert_geq(soon_report_errors(), 1);
+	cr_assert_not_null(strstr(told, "core 1 has tasks"), "%s", told);
+	cr_assert_not_null(strstr(told, "stands in"), "%s", told);
+	cr_assert_not_null(strstr(told, "hog+"), "%s", told);
 	soon_test_reports_expected = (int)soon_report_errors();
 }
 

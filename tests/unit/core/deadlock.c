@@ -485,6 +485,74 @@ SOON_TEST_PLAIN(stuck, time_counts_from_the_cancel)
 	soon_test_reports_expected = 1;
 }
 
+/* While the run ends there is a dump of all that is left, as often as a report. */
+
+static unsigned count_of(const char *part)
+{
+	unsigned count = 0;
+
+	for (const char *at = told; (at = strstr(at, part)) != NULL; at++)
+		count++;
+	return count;
+}
+
+static int leave_two_behind(void *unused)
+{
+	(void)unused;
+	cr_assert_eq(soon_background(linger, SOON_S(50)), 0);
+	cr_assert_eq(soon_background(linger, SOON_S(15)), 0);
+	return soon_yield();
+}
+
+SOON_TEST_PLAIN(stuck, end_of_the_run_that_takes_long_is_reported_with_a_dump)
+{
+	soon_opts opts = { .grace = SOON_S(10) };
+
+	soon_on_report(keep, NULL);
+	cr_assert_eq(FAKE_RUN(&(struct fake_opts){ .run = &opts }, leave_two_behind, NULL), 0);
+	cr_assert_not_null(strstr(told, "group 'service', of the run,"), "%s", told);
+	cr_assert_eq(count_of("soon: dump of thread"), 3, "%s", told);
+	cr_assert_eq(count_of("soon: end of dump\n"), 3, "%s", told);
+	/* Once in the report and once in the dump; then one of them has ended. */
+	cr_assert_eq(count_of("'linger' #"), 2 * 2 + 2 + 2, "%s", told);
+	cr_assert_not_null(strstr(told, "stacks:\n"), "%s", told);
+	soon_test_reports_expected = 3;
+}
+
+static int linger_over_a_cancel(void *unused)
+{
+	SOON_GROUP(g);
+
+	(void)unused;
+	cr_assert_eq(soon_spawn(&g, linger, SOON_S(15)), 0);
+	return (int)soon_group_close(&g, 0);
+}
+
+static int fail_soon(void *unused)
+{
+	(void)unused;
+	cr_assert_eq(soon_sleep(SOON_S(1)), 0);
+	return -EIO;
+}
+
+static int fail_in_the_background(void *unused)
+{
+	cr_assert_eq(soon_background(fail_soon, NULL), 0);
+	return linger_over_a_cancel(unused);
+}
+
+SOON_TEST_PLAIN(stuck, main_that_was_cancelled_and_takes_long_is_dumped)
+{
+	soon_opts opts = { .grace = SOON_S(10) };
+
+	soon_on_report(keep, NULL);
+	cr_assert_eq(
+		FAKE_RUN(&(struct fake_opts){ .run = &opts }, fail_in_the_background, NULL), -EIO);
+	cr_assert_eq(count_of("soon: dump of thread"), 1, "%s", told);
+	cr_assert_not_null(strstr(told, "'linger' #"), "%s", told);
+	soon_test_reports_expected = 2; /* one of them the failure */
+}
+
 SOON_TEST_PLAIN(stuck, join_in_time_is_not_reported)
 {
 	soon_opts opts = { .grace = SOON_S(16) };
