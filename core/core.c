@@ -55,6 +55,7 @@ static void forget_cores(void)
 	soon__watch_forget();
 	soon__capture_forget();
 	soon__track_forget();
+	soon__cpus_forget();
 }
 
 static void watch_forks(void)
@@ -237,13 +238,11 @@ int soon__core_open(soon_core *core, struct soon__run *run, unsigned index)
 	int rc;
 
 	soon__core = core;
-	soon__cpus_occupy();
 	soon__inbox_open(&core->inbox);
 	core_begin(core, run, index);
 	rc = poller_open(&core->opts, core, &core->poller);
 	if (rc < 0) {
 		soon__inbox_close(&core->inbox);
-		soon__cpus_vacate();
 		soon__core = NULL;
 	}
 	return rc;
@@ -278,7 +277,6 @@ void soon__core_close(soon_core *core)
 	SOON_ASSERT(core->locals_count == 0);
 	SOON_ASSERT(soon__timers_live(&core->timers) == 0);
 	soon__stacks_fini(&core->stacks);
-	soon__cpus_vacate();
 	enter_stage(core, SOON__STAGE_CLOSED);
 	soon__core = NULL;
 }

@@ -10,7 +10,10 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static unsigned quota, allowed;
 static cpu_set_t mask;
-static atomic_uint occupied;
+
+/* On lines of their own: the one is written at each sleep of a core, the other by threads. */
+static _Alignas(64) atomic_uint cores_awake;
+static _Alignas(64) atomic_uint lookers;
 
 static void find_out(void)
 {
@@ -46,26 +49,49 @@ const cpu_set_t *soon__cpus_mask(void)
 	return &mask;
 }
 
-/* Relaxed throughout: a wish for a processor, which orders nothing. */
+/* Relaxed throughout: estimates, which order nothing. */
 
-void soon__cpus_occupy(void)
+void soon__cpus_core_wakes(void)
 {
-	(void)atomic_fetch_add_explicit(&occupied, 1, memory_order_relaxed);
+	(void)atomic_fetch_add_explicit(&cores_awake, 1, memory_order_relaxed);
 }
 
-void soon__cpus_vacate(void)
+void soon__cpus_core_sleeps(void)
 {
-	(void)atomic_fetch_sub_explicit(&occupied, 1, memory_order_relaxed);
+	(void)atomic_fetch_sub_explicit(&cores_awake, 1, memory_order_relaxed);
 }
 
-bool soon__cpus_try_occupy(void)
+static bool is_room(unsigned cores, unsigned threads)
 {
-	unsigned seen = atomic_load_explicit(&occupied, memory_order_relaxed);
+	return (cores > 0 ? cores : 1) + (threads > 0 ? threads : 1) <= soon__cpus_allowed();
+}
+
+bool soon__cpus_core_may_look(void)
+{
+	return is_room(atomic_load_explicit(&cores_awake, memory_order_relaxed),
+		atomic_load_explicit(&lookers, memory_order_relaxed));
+}
+
+bool soon__cpus_look_begin(void)
+{
+	unsigned cores = atomic_load_explicit(&cores_awake, memory_order_relaxed);
+	unsigned seen = atomic_load_explicit(&lookers, memory_order_relaxed);
 
 	do {
-		if (seen >= soon__cpus_allowed())
+		if (!is_room(cores, seen + 1))
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(
-		&occupied, &seen, seen + 1, memory_order_relaxed, memory_order_relaxed));
+		&lookers, &seen, seen + 1, memory_order_relaxed, memory_order_relaxed));
 	return true;
+}
+
+void soon__cpus_look_end(void)
+{
+	(void)atomic_fetch_sub_explicit(&lookers, 1, memory_order_relaxed);
+}
+
+void soon__cpus_forget(void)
+{
+	atomic_store_explicit(&cores_awake, 0, memory_order_relaxed);
+	atomic_store_explicit(&lookers, 0, memory_order_relaxed);
 }

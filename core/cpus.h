@@ -21,14 +21,25 @@ unsigned soon__cpus_allowed(void);
 /* The affinity of the thread that first asked here, before it was pinned; maybe empty. */
 const cpu_set_t *soon__cpus_mask(void);
 
-/* Counts the calling thread as one that keeps a processor busy: a core, from open to close. */
-void soon__cpus_occupy(void);
-void soon__cpus_vacate(void);
-
 /*
- * The same for a thread that would like to spin for a moment: false when all are occupied, and
- * then it must not. Pairs with soon__cpus_vacate().
+ * Who keeps a processor busy: cores that are awake, and threads that look for a moment before they
+ * sleep. To look pays only where a processor is left for the other side, which makes what is looked
+ * for: so a core may look while there are processors for the cores that are awake, and for the
+ * threads that look, or one that may come; a thread while there are for the threads that look, and
+ * for the cores that are awake, or one that is about to.
+ * Affinity: any.
  */
-bool soon__cpus_try_occupy(void);
+void soon__cpus_core_wakes(void);
+void soon__cpus_core_sleeps(void);
+
+/* Of a core that is awake. */
+bool soon__cpus_core_may_look(void);
+
+/* True: the thread counts as one that looks, until it ends that. */
+bool soon__cpus_look_begin(void);
+void soon__cpus_look_end(void);
+
+/* In the child of a fork: none of them is there. */
+void soon__cpus_forget(void);
 
 #endif

@@ -3,6 +3,7 @@
  * loop.c: what a core's thread does between the passes of its tasks, and when it is done.
  */
 #include "core.h"
+#include "cpus.h"
 #include "deadlock.h"
 #include "debug.h"
 #include "run.h"
@@ -87,12 +88,12 @@ static int sleep_until(soon_core *core, soon_ns until)
 		until = 0;
 	if (until == 0 || !soon__inbox_prepare_sleep(&core->inbox, mark))
 		return core_poll(core, 0);
-	soon__spin_core_asleep();
+	soon__cpus_core_sleeps();
 	if (mark == SOON__INBOX_PARKED)
 		soon__inbox_park(&core->inbox, until);
 	else
 		rc = core_poll(core, until);
-	soon__spin_core_awake();
+	soon__cpus_core_wakes();
 	soon__inbox_awake(&core->inbox, mark);
 	return rc;
 }
@@ -152,7 +153,7 @@ void soon__core_loop(soon_core *core)
 	int rc = 0;
 
 	soon__debug_begin(core);
-	soon__spin_core_awake();
+	soon__cpus_core_wakes();
 	while (!is_done(core)) {
 		if (core->sched.ready_count > 0)
 			soon__sched_pass(core);
@@ -176,6 +177,6 @@ void soon__core_loop(soon_core *core)
 		}
 		(void)soon__inbox_drain(&core->inbox, POSTS_PER_PASS);
 	}
-	soon__spin_core_asleep();
+	soon__cpus_core_sleeps();
 	soon__debug_end(core);
 }

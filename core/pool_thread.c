@@ -268,11 +268,11 @@ static bool should_spin(struct soon__worker *worker)
 	if (worker->pool->opts.spin < 0)
 		return false;
 	if (worker->spin_score >= SPIN_SCORE_LOW)
-		return soon__cpus_try_occupy();
+		return soon__cpus_look_begin();
 	if (++worker->spin_skips < SPIN_SKIPS)
 		return false;
 	worker->spin_skips = 0;
-	return soon__cpus_try_occupy();
+	return soon__cpus_look_begin();
 }
 
 static void count(_Atomic(uint64_t) *counter)
@@ -300,7 +300,7 @@ static void spin(struct soon__worker *worker)
 			is_found = is_due(worker->pool);
 		}
 	} while (!is_found && now_ns() < end);
-	soon__cpus_vacate();
+	soon__cpus_look_end();
 	count(&worker->spins);
 	if (is_found)
 		count(&worker->spin_hits);

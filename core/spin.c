@@ -14,10 +14,6 @@ enum {
 /* About what a wake-up costs: so a wrong look never costs more than twice the right choice. */
 static const soon_ns LOOK_NS = SOON_US(25);
 
-/* Busy loops of the process. Relaxed everywhere: estimates, which order nothing. */
-static _Alignas(64) _Atomic(int) cores_awake;
-static _Atomic(int) threads_looking;
-
 static _Thread_local struct soon__spin of_thread;
 
 static void pause_cpu(void)
@@ -40,24 +36,12 @@ static soon_ns now(void)
 void soon__spin_init(struct soon__spin *spin, soon_ns opt_ns)
 {
 	*spin = (struct soon__spin){ .always_ns = opt_ns > 0 ? opt_ns : 0 };
-	spin->cpus = opt_ns < 0 ? 0 : (uint16_t)soon__cpus_allowed();
+	spin->is_off = opt_ns < 0;
 }
 
-void soon__spin_core_awake(void)
+/* Whether it is worth a look. */
+static bool should_look(struct soon__spin *spin)
 {
-	atomic_fetch_add_explicit(&cores_awake, 1, memory_order_relaxed);
-}
-
-void soon__spin_core_asleep(void)
-{
-	atomic_fetch_sub_explicit(&cores_awake, 1, memory_order_relaxed);
-}
-
-/* Whether it is worth a look; `busy` loops there would be, the caller's included. */
-static bool may_look(struct soon__spin *spin, int busy)
-{
-	if (busy > spin->cpus)
-		return false;
 	if (spin->skip_left == 0)
 		return true;
 	spin->skip_left--;
@@ -94,9 +78,8 @@ bool soon__spin_core(soon_core *core, soon_ns until)
 	soon_ns end;
 	bool is_hit = false;
 
-	/* One CPU more than the cores': for whoever should post. */
-	if (core->clock.read != NULL ||
-		!may_look(spin, 1 + atomic_load_explicit(&cores_awake, memory_order_relaxed)))
+	if (spin->is_off || core->clock.read != NULL || !soon__cpus_core_may_look() ||
+		!should_look(spin))
 		return false;
 	end = now() + look_ns;
 	if (end > until)
@@ -116,15 +99,9 @@ bool soon__spin_thread(const _Atomic(uint32_t) *word, uint32_t value, soon_ns un
 	struct soon__spin *spin = &of_thread;
 	bool is_hit = false;
 	soon_ns end;
-	int busy;
 
-	if (spin->cpus == 0)
-		soon__spin_init(spin, 0);
-	busy = 1 + atomic_load_explicit(&cores_awake, memory_order_relaxed) +
-		atomic_load_explicit(&threads_looking, memory_order_relaxed);
-	if (!may_look(spin, busy))
+	if (!should_look(spin) || !soon__cpus_look_begin())
 		return false;
-	atomic_fetch_add_explicit(&threads_looking, 1, memory_order_relaxed);
 	end = now() + LOOK_NS;
 	if (end > until)
 		end = until;
@@ -134,7 +111,7 @@ bool soon__spin_thread(const _Atomic(uint32_t) *word, uint32_t value, soon_ns un
 			is_hit = atomic_load_explicit(word, memory_order_relaxed) != value;
 		}
 	} while (!is_hit && now() < end);
-	atomic_fetch_sub_explicit(&threads_looking, 1, memory_order_relaxed);
+	soon__cpus_look_end();
 	judge(spin, is_hit);
 	return is_hit;
 }

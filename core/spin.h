@@ -4,10 +4,9 @@
  *
  * To wake a thread takes the kernel 10 to 25 us and both sides several system calls. Who looks a
  * little longer before it sleeps is found awake, if what it waits for comes soon. That helps only
- * where a CPU is to spare for the one that is waited for, so busy loops of the process are counted
- * against the CPUs it may use; and only as long as something does come, so the hit rate is
- * measured: below one in four it is looked ever more seldom. An idle core looks once, sleeps, and
- * nothing wakes it.
+ * where a processor is to spare for the one that is waited for, see cpus.h; and only as long as
+ * something does come, so the hit rate is measured: below one in four it is looked ever more
+ * seldom. An idle core looks once, sleeps, and nothing wakes it.
  */
 #ifndef CORE_SPIN_H
 #define CORE_SPIN_H
@@ -23,10 +22,10 @@ struct soon__spin {
 	uint16_t miss_rate; /* of the last looks, in 256ths */
 	uint16_t skip_left; /* sleeps until it looks again */
 	uint16_t skip_next; /* how many it will be after the next miss */
-	uint16_t cpus;      /* that the process may use; 0: not asked yet, or never looks */
+	bool is_off;        /* never looks */
 };
 
-/* Sets a core's place up. `opt_ns` is soon_opts.spin. On the core's thread, before it is pinned. */
+/* Sets a core's place up. `opt_ns` is soon_opts.spin. */
 void soon__spin_init(struct soon__spin *spin, soon_ns opt_ns);
 
 /*
@@ -34,10 +33,6 @@ void soon__spin_init(struct soon__spin *spin, soon_ns opt_ns);
  * until `until` at most, or because looking does not pay.
  */
 bool soon__spin_core(soon_core *core, soon_ns until);
-
-/* A core is awake, or sleeps: counted, because a core that works takes a CPU. */
-void soon__spin_core_awake(void);
-void soon__spin_core_asleep(void);
 
 /* A thread looks until `*word` is no longer `value`; false: it may sleep on it. No order. */
 bool soon__spin_thread(const _Atomic(uint32_t) *word, uint32_t value, soon_ns until);

@@ -143,12 +143,12 @@ void soon__reentry_unstick(struct soon__job *job)
 	(void)job;
 }
 
-bool soon__cpus_try_occupy(void)
+bool soon__cpus_look_begin(void)
 {
 	return false;
 }
 
-void soon__cpus_vacate(void)
+void soon__cpus_look_end(void)
 {
 }
 
