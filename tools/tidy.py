@@ -56,7 +56,7 @@ ZONES = (
     Zone("uring/", ("core", "uring"), ("uring",), sibling=True),
     Zone("net/", ALL, ("net",)),
     # It knows soon by a table of functions only.
-    Zone("guard/", ("core",), ("guard",), sibling=True),
+    Zone("tools/guard/", ("core",), ("tools/guard",), sibling=True),
     Zone("tests/unit/core/", TESTED, ("tests/unit/core", *HELPERS, "core"), sibling=True),
     Zone("tests/unit/uring/", TESTED, ("tests/unit/uring", *HELPERS, "uring"), sibling=True),
     Zone("tests/unit/net/", TESTED, ("tests/unit/net", *HELPERS, "net"), sibling=True),
