@@ -80,7 +80,11 @@ int soon_post(soon_core *core, soon_callback *callback)
 	/* Release: what the caller wrote, pairs with run(). Acquire: the reset below, or run's. */
 	if (__atomic_exchange_n(&callback->soon__pending, 1, __ATOMIC_ACQ_REL) != 0)
 		return 0;
-	seen = atomic_load_explicit(&inbox->head, memory_order_relaxed);
+	/*
+	 * Acquire, here and below: pairs with soon__inbox_close(), which one that is refused comes
+	 * after; and with soon__inbox_prepare_sleep, for the poller in ring().
+	 */
+	seen = atomic_load_explicit(&inbox->head, memory_order_acquire);
 	do {
 		if (SOON_UNLIKELY(seen == SOON__INBOX_CLOSED)) {
 			__atomic_store_n(&callback->soon__pending, 0, __ATOMIC_RELEASE);
@@ -88,11 +92,10 @@ int soon_post(soon_core *core, soon_callback *callback)
 		}
 		callback->soon__next = callback_of(seen);
 		/*
-		 * Release: pairs with take(). Acquire: pairs with soon__inbox_prepare_sleep, for
-		 * the poller in ring(). Once it is in, the callback is not ours to touch.
+		 * Release: pairs with take(). Once it is in, the callback is not ours to touch.
 		 */
 	} while (!atomic_compare_exchange_weak_explicit(&inbox->head, &seen, word_of(callback),
-		memory_order_acq_rel, memory_order_relaxed));
+		memory_order_release, memory_order_acquire));
 	if (SOON_UNLIKELY(seen == SOON__INBOX_ASLEEP || seen == SOON__INBOX_PARKED))
 		ring(core, seen);
 	return 0;
@@ -101,9 +104,12 @@ int soon_post(soon_core *core, soon_callback *callback)
 /* Leaves `mark` in place of the chain and returns the chain, oldest first. */
 static soon_callback *take(struct soon__inbox *inbox, enum soon__inbox_mark mark)
 {
-	/* Acquire: pairs with the push of soon_post, through the whole chain. */
+	/*
+	 * Acquire: pairs with the push of soon_post, through the whole chain. Release, of CLOSED:
+	 * pairs with a post that is refused.
+	 */
 	soon_callback *newest =
-		callback_of(atomic_exchange_explicit(&inbox->head, mark, memory_order_acquire));
+		callback_of(atomic_exchange_explicit(&inbox->head, mark, memory_order_acq_rel));
 	soon_callback *oldest = NULL;
 
 	while (newest != NULL) {

@@ -8,8 +8,9 @@
  * not; so what orders is what inbox.c says, and a poller that is set up late or gone is noticed.
  *
  * Of every post that was accepted, a run of the callback must have seen what its caller wrote
- * before; of every one that was refused, none may have. Which is all that soon_post() promises, but
- * for the order, the bound of a drain and the number of rings, which are looked at besides.
+ * before; of every one that was refused, none may have, and its caller comes after what the core
+ * did before it closed. Which is all that soon_post() promises, but for the order, the bound of a
+ * drain and the number of rings, which are looked at besides.
  */
 #include "explore.h"
 
@@ -54,6 +55,7 @@ struct record {
 static soon_core core;
 static struct soon__poller bell;
 static unsigned bell_is_set_up; /* written by the core's thread; read by wake() */
+static unsigned last_word;      /* of the core before it closes; read by who is refused */
 static struct item items[POSTS_MAX];
 
 static struct {
@@ -199,6 +201,7 @@ static void run_core(void *unused)
 			sleep_once();
 		drain();
 	}
+	last_word = 1;
 	soon__inbox_close(&core.inbox);
 	explore_step("the poller goes");
 	bell_is_set_up = 0;
@@ -245,6 +248,8 @@ static void post_item(unsigned index, unsigned poster)
 	post->is_made = true;
 	post->before = explore_stamp();
 	post->is_accepted = soon_post(&core, &item->callback) == 0;
+	if (!post->is_accepted)
+		EXPLORE_CHECK(last_word == 1);
 	/* Refused: it is ours again. */
 	if (!post->is_accepted && !record->is_shared)
 		item->callback = (soon_callback){ 0 };
@@ -294,6 +299,7 @@ static void begin(unsigned goal, unsigned timeouts)
 	memset(&world, 0, sizeof world);
 	memset(items, 0, sizeof items);
 	bell_is_set_up = 0;
+	last_word = 0;
 	memset(&core.inbox, 0, sizeof core.inbox);
 	bell.ops = &bell_ops;
 	core.poller = NULL;
