@@ -111,12 +111,7 @@ int soon_fsync(int fd, bool only_data)
 	return (int)soon__op_call(&op, only_data ? "fdatasync" : "fsync");
 }
 
-int soon_open(const char *path, int flags, mode_t mode)
-{
-	return soon_openat(AT_FDCWD, path, flags, mode);
-}
-
-int soon_openat(int dir_fd, const char *path, int flags, mode_t mode)
+static int open_for(const void *caller, int dir_fd, const char *path, int flags, mode_t mode)
 {
 	struct soon__op op = {
 		.code = SOON__OP_OPENAT,
@@ -126,8 +121,17 @@ int soon_openat(int dir_fd, const char *path, int flags, mode_t mode)
 		.flags = (uint32_t)(flags | O_CLOEXEC),
 	};
 
-	return soon__fd_opened(
-		(int)soon__op_call(&op, "open"), "file", __builtin_return_address(0));
+	return soon__fd_opened((int)soon__op_call(&op, "open"), "file", caller);
+}
+
+int soon_open(const char *path, int flags, mode_t mode)
+{
+	return open_for(__builtin_return_address(0), AT_FDCWD, path, flags, mode);
+}
+
+int soon_openat(int dir_fd, const char *path, int flags, mode_t mode)
+{
+	return open_for(__builtin_return_address(0), dir_fd, path, flags, mode);
 }
 
 int soon_statx(int dir_fd, const char *path, int flags, unsigned mask, struct statx *ret_stat)

@@ -80,7 +80,7 @@ SOON_TEST_PLAIN(track, descriptors_that_are_left_open_are_told)
 
 	run_and_tidy(1);
 	cr_assert_eq(lines_in(said), 2, "%s", said);
-	(void)snprintf(expected, sizeof expected, ": file fd %d, opened by soon_open", left[0]);
+	(void)snprintf(expected, sizeof expected, ": file fd %d, opened by leave_some", left[0]);
 	cr_assert_not_null(strstr(said, expected), "%s", said);
 	(void)snprintf(expected, sizeof expected, ": pair fd %d, opened by leave_some", left[1]);
 	cr_assert_not_null(strstr(said, expected), "%s", said);
