@@ -105,7 +105,7 @@ static int look(const void *in, size_t in_len, void *out, size_t out_cap, size_t
 
 static int eat(const void *in, size_t in_len, void *out, size_t out_cap, size_t *ret_len)
 {
-	void *memory = malloc((size_t)1 << 30);
+	void *volatile memory = malloc((size_t)1 << 30); /* or clang takes it to succeed */
 
 	(void)in, (void)in_len, (void)out, (void)out_cap, (void)ret_len;
 	free(memory);
