@@ -140,11 +140,10 @@ static int accept_late(soon_listener *l) SOON_SUSPENDS
 	return -ESHUTDOWN;
 }
 
-int soon_listener_accept(soon_listener *listener, soon_stream **ret_stream)
+int soon__listener_take(soon_listener *listener, soon_stream **ret_stream)
 {
 	int fd, rc;
 
-	SOON_ASSERT(listener != NULL);
 	if (listener->fd < 0) {
 		rc = soon_checkpoint();
 		return rc < 0 ? rc : -ESHUTDOWN;
@@ -162,7 +161,21 @@ int soon_listener_accept(soon_listener *listener, soon_stream **ret_stream)
 
 	*ret_stream = listener->spare;
 	listener->spare = NULL;
-	soon__stream_init(*ret_stream, fd, &listener->opts.stream);
+	(*ret_stream)->fd = fd;
+	return 0;
+}
+
+int soon_listener_accept(soon_listener *listener, soon_stream **ret_stream)
+{
+	soon_stream *stream;
+	int rc;
+
+	SOON_ASSERT(listener != NULL);
+	rc = soon__listener_take(listener, &stream);
+	if (rc < 0)
+		return rc;
+	soon__stream_init(stream, stream->fd, &listener->opts.stream);
+	*ret_stream = stream;
 	return 0;
 }
 

@@ -11,15 +11,23 @@
 struct soon_listener {
 	soon_acceptor acceptor;
 	soon_listen_opts opts;
-	soon_stream *spare; /* for the next connection; NULL: none */
-	soon_addr addr;     /* as bound */
-	int fd;             /* -1 once closed */
+	soon_stream *spare;      /* for the next connection; NULL: none */
+	struct soon__seat *seat; /* of its core in a service that balances, or NULL */
+	soon_addr addr;          /* as bound */
+	int fd;                  /* -1 once closed */
 	bool is_stopped;
 	bool is_shared; /* other listeners have the very same socket */
 	int late_left;  /* after the stop: how many more may be taken from the kernel's queue */
 	dev_t unix_dev; /* the socket's file, so that only our own is removed */
 	ino_t unix_ino; /* 0: there is none */
 };
+
+/*
+ * As soon_listener_accept, but gives the memory of a stream, with nothing but its `fd` set, that
+ * may still go to another core: soon__stream_init() is the caller's.
+ */
+SOON_NODISCARD int soon__listener_take(soon_listener *listener, soon_stream **ret_stream)
+	SOON_SUSPENDS;
 
 /* Makes a bound and listening socket of `listener->opts`, or reports why not. See bind.c. */
 SOON_NODISCARD int soon__listener_bind(soon_listener *listener, const char *where) SOON_SUSPENDS;

@@ -6,6 +6,7 @@
 #include <soon/cores.h>
 #include <soon/service.h>
 
+#include "balance.h"
 #include "errtext.h"
 #include "listener.h"
 
@@ -13,7 +14,18 @@ struct sharing {
 	const soon_cores_service *service;
 	soon_core *home; /* whose listener the service has */
 	struct soon__listener_twins twins;
+	struct soon__balance balance; /* without seats unless it was asked for */
 };
+
+static int serve(const struct sharing *sharing, soon_listener *listener) SOON_SUSPENDS
+{
+	int rc;
+
+	listener->seat = soon__balance_seat(&sharing->balance, soon_core_index(NULL));
+	rc = sharing->service->serve(listener, sharing->service->arg);
+	listener->seat = NULL;
+	return rc;
+}
 
 static int serve_twin(const struct sharing *sharing) SOON_SUSPENDS
 {
@@ -26,18 +38,16 @@ static int serve_twin(const struct sharing *sharing) SOON_SUSPENDS
 			soon__error_text(rc));
 		return rc;
 	}
-	rc = sharing->service->serve(listener, sharing->service->arg);
+	rc = serve(sharing, listener);
 	soon_listener_close(listener);
 	return rc;
 }
 
 static int serve_here(const struct sharing *sharing) SOON_SUSPENDS
 {
-	const soon_cores_service *service = sharing->service;
-
 	if (soon_core_self() != sharing->home)
 		return serve_twin(sharing);
-	return service->serve(service->listener, service->arg);
+	return serve(sharing, sharing->service->listener);
 }
 
 int soon_serve_on_cores(const soon_cores_service *service)
@@ -54,7 +64,11 @@ int soon_serve_on_cores(const soon_cores_service *service)
 	rc = soon__listener_twins_init(&sharing.twins, service->listener);
 	if (rc < 0)
 		return rc;
-	rc = soon_on_each_core(serve_here, &sharing);
+	if (service->uneven_max > 0)
+		rc = soon__balance_init(&sharing.balance, soon_core_count(), service->uneven_max);
+	if (rc == 0)
+		rc = soon_on_each_core(serve_here, &sharing);
+	soon__balance_fini(&sharing.balance);
 	soon__listener_twins_fini(&sharing.twins);
 	return rc;
 }

@@ -16,6 +16,7 @@
 #include <soon/assert.h>
 #include <soon/socket.h>
 #include <soon/stream.h>
+#include <soon/thread.h>
 
 #include "block.h"
 #include "spi/transport.h"
@@ -51,7 +52,9 @@ struct soon_stream {
 	bool is_due;           /* the end of the send in flight starts the next one */
 	bool is_shut;          /* no more may be written */
 
-	void *owner; /* who serves it, see service.c */
+	void *owner;               /* who serves it, see service.c */
+	soon_callback passing;     /* on the way from the core that accepted it to another */
+	soon_stream *next_arrived; /* there, and not served yet */
 };
 
 /* Returns the memory of a stream, NULL when there is none; soon_free takes it back before init. */

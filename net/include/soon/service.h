@@ -35,6 +35,8 @@ typedef struct soon_service_stats {
 	uint64_t refused;  /* taken and closed at once: no memory for a stream or a task */
 	uint64_t paused;   /* how often accepting stopped because conns_max was reached */
 	uint64_t starved;  /* how often accepting paused for want of memory */
+	uint64_t given;    /* not among those: came here and were handed to another core */
+	uint64_t got;      /* of those accepted, handed here by another core */
 } soon_service_stats;
 
 /* What to serve and how. Zero means the default in every field but the first two. */
@@ -81,6 +83,14 @@ typedef struct soon_cores_service {
 	 */
 	int (*serve)(soon_listener *listener, void *arg);
 	void *arg;
+
+	/*
+	 * How many more connections than the core with the fewest a core may have: one that comes
+	 * to it beyond that is handed to the other before anything is read from it, and served
+	 * there. 0: connections stay where the kernel put them. For soon_serve() and what is built
+	 * on it; a full core, and one whose part has ended, is handed nothing.
+	 */
+	unsigned uneven_max;
 } soon_cores_service;
 
 /*
