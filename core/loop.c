@@ -175,7 +175,8 @@ void soon__core_loop(soon_core *core)
 			if (!soon__run_rise(core->run, core))
 				continue; /* posts that are left are for the close */
 		}
-		(void)soon__inbox_drain(&core->inbox, POSTS_PER_PASS);
+		soon__spin_gather(core);
+		soon__spin_gathered(core, soon__inbox_drain(&core->inbox, POSTS_PER_PASS));
 	}
 	soon__cpus_core_sleeps();
 	soon__debug_end(core);

@@ -9,6 +9,8 @@ enum {
 	RATE_ONE = 256,
 	MISSES_MAX = RATE_ONE * 3 / 4, /* looking pays while fewer looks than this miss */
 	SKIP_MAX = 1024,
+	STREAM_MIN = 4,      /* posts in one drain */
+	GATHER_TICKS = 2000, /* some 500 ns to 1 us, in which 30 to 60 posts come */
 };
 
 /* About what a wake-up costs: so a wrong look never costs more than twice the right choice. */
@@ -92,6 +94,25 @@ bool soon__spin_core(soon_core *core, soon_ns until)
 	} while (!is_hit && now() < end);
 	judge(spin, is_hit);
 	return is_hit;
+}
+
+void soon__spin_gather(soon_core *core)
+{
+	uint64_t start;
+
+	if (SOON_LIKELY(!core->spin.is_stream) || core->spin.is_off ||
+		core->sched.ready_count > 0 || !soon__cpus_core_may_look() ||
+		core->poller->ops->is_due(core->poller))
+		return;
+	start = soon__clock_ticks();
+	do
+		pause_cpu();
+	while (soon__clock_ticks() - start < GATHER_TICKS);
+}
+
+void soon__spin_gathered(soon_core *core, unsigned count)
+{
+	core->spin.is_stream = count >= STREAM_MIN;
 }
 
 bool soon__spin_thread(const _Atomic(uint32_t) *word, uint32_t value, soon_ns until)

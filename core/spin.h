@@ -23,6 +23,7 @@ struct soon__spin {
 	uint16_t skip_left; /* sleeps until it looks again */
 	uint16_t skip_next; /* how many it will be after the next miss */
 	bool is_off;        /* never looks */
+	bool is_stream;     /* a core's: posts come faster than it could take them one by one */
 };
 
 /* Sets a core's place up. `opt_ns` is soon_opts.spin. */
@@ -33,6 +34,15 @@ void soon__spin_init(struct soon__spin *spin, soon_ns opt_ns);
  * until `until` at most, or because looking does not pay.
  */
 bool soon__spin_core(soon_core *core, soon_ns until);
+
+/*
+ * A core that has nothing but posts to take leaves those of a stream a microsecond to gather. Each
+ * time it takes some, the cache line with the list goes to it and back to the producer, and that
+ * costs either of them more than a post does. Told how many it has taken, it sees whether it was a
+ * stream: threads that wait for answers have one post each under way.
+ */
+void soon__spin_gather(soon_core *core);
+void soon__spin_gathered(soon_core *core, unsigned count);
 
 /* A thread looks until `*word` is no longer `value`; false: it may sleep on it. No order. */
 bool soon__spin_thread(const _Atomic(uint32_t) *word, uint32_t value, soon_ns until);
