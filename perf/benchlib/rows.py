@@ -63,8 +63,11 @@ ROWS = {
         ("post8", "post, 8 producers that share a CPU, executed", "ns", Bar()),
     ], cpus=BOTH),
     "trip": Race("trip", "round trip thread, core, thread; the core asleep", "us", {
-        "soon": "micro_thread trip", **peers("trip"),
+        "soon": "micro_thread trip_rested", **peers("trip_rested"),
     }, ratio=Bar(1.0, 0.8), cpus=BOTH),
+    "tripback": Race("trip", "the same, one right after the other", "us", {
+        "soon": "micro_thread trip", **peers("trip"),
+    }, aside=("Go",), cpus=BOTH),
     "tripspin": Micro("micro_thread trip_spin", [
         ("trip", "the same, with adaptive spin and a CPU to spare", "us", Bar(3, 1)),
     ], cpus=BOTH),

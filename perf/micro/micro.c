@@ -53,6 +53,14 @@ void micro_pin(unsigned place)
 		micro_die("sched_setaffinity", -errno);
 }
 
+void micro_rest(void)
+{
+	int64_t end_ns = clock_ns(CLOCK_MONOTONIC) + MICRO_REST_US * 1000;
+
+	while (clock_ns(CLOCK_MONOTONIC) < end_ns)
+		micro_barrier();
+}
+
 int micro_measure(int (*rounds)(uint64_t count), uint64_t count, clockid_t clock, double *ret_ns)
 {
 	double ns[MICRO_REPEATS];

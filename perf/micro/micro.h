@@ -46,6 +46,10 @@ int micro_main(int argc, char **argv, const struct micro_bench *benches, size_t 
  */
 void micro_pin(unsigned place);
 
+/* Works for MICRO_REST_US, long enough for others to fall asleep. */
+#define MICRO_REST_US 100
+void micro_rest(void);
+
 /* Keeps the compiler from moving memory accesses, or dropping a loop, across this point. */
 static inline void micro_barrier(void)
 {

@@ -3,7 +3,8 @@
  * From other threads to a core, through public calls. The core has the first CPU that the process
  * may use, the other threads the second; where there is one, all share it.
  *
- *	micro_thread post_cost|post_calls|post|post_no_spin|post8|trip|trip_spin|call|call_spin
+ *	micro_thread post_cost|post_calls|post|post_no_spin|post8|trip|trip_rested|trip_spin|call|
+ *		call_spin
  *
  * post_cost: what a post costs the thread that posts, while the core is busy. The callbacks were
  * just written by that thread, as they are where each carries a request; `post_cost_again` is the
@@ -13,7 +14,8 @@
  * post_no_spin: from 1, by a core that never spins. That none is lost, and each thread's come in
  * their order, is checked.
  * trip: a thread posts, waits for the semaphore that the callback posts, and begins again; nobody
- * spins. trip_spin: it waits for a future, and both sides may spin, as they do by default.
+ * spins. trip_rested: it works for MICRO_REST_US before each, which are taken off; so nobody who
+ * spins a little before sleeping does so still. trip_spin: it waits for a future, and both sides may spin, as they do by default.
  * call, call_spin: the same with soon_call(), so that a task is made, run and ended for each;
  * without and with spinning of the core.
  */
@@ -228,6 +230,8 @@ static void answer(soon_callback *callback)
 	(void)sem_post(&((struct trip *)callback)->answered);
 }
 
+static bool is_rested; /* a rest before each trip */
+
 static int trip_often(uint64_t count)
 {
 	struct trip trip = { .callback = { .fn = answer } };
@@ -235,6 +239,8 @@ static int trip_often(uint64_t count)
 
 	(void)sem_init(&trip.answered, 0, 0);
 	for (uint64_t i = 0; i < count && rc == 0; i++) {
+		if (is_rested)
+			micro_rest();
 		rc = soon_post(core, &trip.callback);
 		while (rc == 0 && sem_wait(&trip.answered) != 0)
 			continue;
@@ -297,6 +303,18 @@ static int measure_trips(int (*rounds)(uint64_t count), const char *name)
 static int measure_trip(void)
 {
 	return measure_trips(trip_often, "trip");
+}
+
+static int measure_rested_trip(void)
+{
+	double ns;
+	int rc;
+
+	is_rested = true;
+	rc = micro_measure(trip_often, TRIPS, CLOCK_MONOTONIC, &ns);
+	if (rc == 0)
+		micro_print("trip", ns / 1000 - MICRO_REST_US, "us");
+	return rc;
 }
 
 static int measure_future_trip(void)
@@ -376,6 +394,12 @@ static int run_trip(void *unused)
 	return beside(measure_trip, false);
 }
 
+static int run_rested_trip(void *unused)
+{
+	(void)unused;
+	return beside(measure_rested_trip, false);
+}
+
 static int run_future_trip(void *unused)
 {
 	(void)unused;
@@ -398,6 +422,7 @@ int main(int argc, char **argv)
 		{ "post_no_spin", run_post, &no_spin },
 		{ "post8", run_post8, NULL },
 		{ "trip", run_trip, &no_spin },
+		{ "trip_rested", run_rested_trip, &no_spin },
 		{ "trip_spin", run_future_trip, NULL },
 		{ "call", run_call, &no_spin },
 		{ "call_spin", run_call, NULL },

@@ -3,7 +3,7 @@
  * What micro_thread and micro_offload measure, in Boost.Asio: the same work, the same counts, the
  * same CPUs.
  *
- *	micro_asio post|trip|offload|offload_many [THREADS]
+ *	micro_asio post|trip|trip_rested|offload|offload_many [THREADS]
  *
  * THREADS of the pool for offload, 4 by default.
  */
@@ -31,7 +31,8 @@ constexpr std::uint64_t posts = 1000000;
 constexpr std::uint64_t trips = 2000;
 constexpr std::uint64_t flying = 1000; // jobs at a time
 constexpr std::uint64_t jobs = 100000;
-constexpr std::size_t repeats = 7; // measurements whose median is printed; odd
+constexpr std::chrono::microseconds rest(100); // before a trip, so that others fall asleep
+constexpr std::size_t repeats = 7;             // measurements whose median is printed; odd
 
 [[noreturn]] void die(const char *what)
 {
@@ -55,6 +56,8 @@ void pin(int place)
 		die("sched_setaffinity");
 }
 
+bool is_rested; // a rest before each round, which is taken off
+
 // Prints the median time of one of `count` rounds, after some to warm up.
 template <typename Rounds>
 void measure(const char *name, Rounds rounds, std::uint64_t count, bool is_ns)
@@ -70,6 +73,8 @@ void measure(const char *name, Rounds rounds, std::uint64_t count, bool is_ns)
 				std::chrono::steady_clock::now() - start)
 				.count() /
 			static_cast<double>(count);
+		if (is_rested)
+			value -= std::chrono::duration<double, std::nano>(rest).count();
 	}
 	std::sort(ns.begin(), ns.end());
 	std::printf("{\"name\": \"%s\", \"value\": %.4f, \"unit\": \"%s\"}\n", name,
@@ -111,6 +116,10 @@ void trip_often(std::uint64_t count)
 
 	sem_init(&answer, 0, 0);
 	for (std::uint64_t i = 0; i < count; i++) {
+		auto end = std::chrono::steady_clock::now() + rest;
+
+		while (is_rested && std::chrono::steady_clock::now() < end)
+			continue;
 		asio::post(io, [&answer] { sem_post(&answer); });
 		sem_wait(&answer);
 	}
@@ -201,15 +210,16 @@ int main(int argc, char **argv)
 	if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
 		die("sched_getaffinity");
 	pin(0);
+	is_rested = std::strcmp(what, "trip_rested") == 0;
 	if (std::strcmp(what, "post") == 0)
 		beside("post", post_often, posts, true);
-	else if (std::strcmp(what, "trip") == 0)
+	else if (std::strcmp(what, "trip") == 0 || is_rested)
 		beside("trip", trip_often, trips, false);
 	else if (std::strcmp(what, "offload") == 0)
 		offload_often(threads);
 	else if (std::strcmp(what, "offload_many") == 0)
 		offload_many(threads);
 	else
-		die("usage: micro_asio post|trip|offload|offload_many [THREADS]");
+		die("usage: micro_asio post|trip|trip_rested|offload|offload_many [THREADS]");
 	return 0;
 }

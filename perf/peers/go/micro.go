@@ -4,7 +4,7 @@
 // the same counts, the same output. With one processor it is CPU time, as there; with two it is
 // elapsed time, because then part of the work is done beside the rest.
 //
-//	micro_go 1|2|post|trip|offload|offload_many
+//	micro_go 1|2|post|trip|trip_rested|offload|offload_many
 package main
 
 import (
@@ -136,7 +136,7 @@ func print(name string, ns float64) {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: micro_go 1|2|post|trip|offload|offload_many")
+	fmt.Fprintln(os.Stderr, "usage: micro_go 1|2|post|trip|trip_rested|offload|offload_many")
 	os.Exit(1)
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -20,6 +21,7 @@ const (
 	trips  = 2000
 	flying = 1000 // jobs at a time
 	jobs   = 100000
+	rest   = 100 * time.Microsecond // before a trip, longer than Go's scheduler spins
 )
 
 type cpuSet [16]uint64
@@ -58,11 +60,12 @@ func postOften(messages chan<- uint64, done <-chan bool) func(int) {
 	}
 }
 
-func beside(name string, unit string, rounds func(int), count int) {
+// The time of one of count rounds, less the rest before each.
+func beside(name string, unit string, rest time.Duration, rounds func(int), count int) {
 	ended := make(chan bool)
 	go func() {
 		pin(1)
-		ns := measure(wallNow, rounds, count)
+		ns := measure(wallNow, rounds, count) - float64(rest)
 		if unit == "us" {
 			ns /= 1000
 		}
@@ -90,10 +93,10 @@ func post() {
 			next++
 		}
 	}()
-	beside("post", "ns", postOften(messages, done), posts)
+	beside("post", "ns", 0, postOften(messages, done), posts)
 }
 
-func trip() {
+func trip(rest time.Duration) {
 	questions := make(chan uint64)
 	answers := make(chan uint64)
 	go func() {
@@ -102,8 +105,10 @@ func trip() {
 			answers <- question
 		}
 	}()
-	beside("trip", "us", func(count int) {
+	beside("trip", "us", rest, func(count int) {
 		for i := 0; i < count; i++ {
+			for end := wallNow() + rest; wallNow() < end; {
+			}
 			questions <- uint64(i)
 			if <-answers != uint64(i) {
 				panic("an answer was lost")
@@ -143,7 +148,9 @@ func threads(what string) {
 	case "post":
 		post()
 	case "trip":
-		trip()
+		trip(0)
+	case "trip_rested":
+		trip(rest)
 	case "offload":
 		printIn("offload", measure(wallNow, offloadOften, trips)/1000, "us")
 	case "offload_many":

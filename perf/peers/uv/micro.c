@@ -4,7 +4,7 @@
  * CPUs. uv_async_send() only wakes, and several calls may become one, so what is posted goes
  * through a list under a mutex, as libuv's users do it.
  *
- *	micro_uv post|trip|offload|offload_many
+ *	micro_uv post|trip|trip_rested|offload|offload_many
  *
  * The pool has UV_THREADPOOL_SIZE threads, 4 by default.
  */
@@ -106,6 +106,8 @@ static int post_often(uint64_t count)
 	return 0;
 }
 
+static bool is_rested; /* a rest before each trip */
+
 static int trip_often(uint64_t count)
 {
 	uv_sem_t answer;
@@ -114,6 +116,8 @@ static int trip_often(uint64_t count)
 	for (uint64_t i = 0; i < count; i++) {
 		struct message message = { .answer = &answer };
 
+		if (is_rested)
+			micro_rest();
 		post(&message);
 		uv_sem_wait(&answer);
 	}
@@ -178,6 +182,8 @@ static void print(int (*rounds)(uint64_t), uint64_t count, const char *name, boo
 
 	if (micro_measure(rounds, count, CLOCK_MONOTONIC, &ns) < 0)
 		micro_die(name, -EPROTO);
+	if (is_rested)
+		ns -= MICRO_REST_US * 1000;
 	micro_print(name, is_ns ? ns : ns / 1000, is_ns ? "ns" : "us");
 }
 
@@ -227,17 +233,18 @@ int main(int argc, char **argv)
 {
 	const char *what = argc == 2 ? argv[1] : "";
 
+	is_rested = strcmp(what, "trip_rested") == 0;
 	micro_pin(0);
 	(void)uv_loop_init(&loop);
 	if (strcmp(what, "post") == 0)
 		run_beside(beside_post);
-	else if (strcmp(what, "trip") == 0)
+	else if (strcmp(what, "trip") == 0 || is_rested)
 		run_beside(beside_trip);
 	else if (strcmp(what, "offload") == 0)
 		print(offload_often, TRIPS, "offload", false);
 	else if (strcmp(what, "offload_many") == 0)
 		print(offload_many, JOBS, "offload_many", true);
 	else
-		micro_die("usage: micro_uv post|trip|offload|offload_many", -EINVAL);
+		micro_die("usage: micro_uv post|trip|trip_rested|offload|offload_many", -EINVAL);
 	return 0;
 }

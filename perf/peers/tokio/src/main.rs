@@ -3,7 +3,7 @@
 //! What micro_thread and micro_offload measure, in Tokio: the same work, the same counts, the same
 //! CPUs. The runtime is the one of a single thread, so that it is one core that is spoken to.
 //!
-//!     micro_tokio post|trip|offload|offload_many [THREADS]
+//!     micro_tokio post|trip|trip_rested|offload|offload_many [THREADS]
 //!
 //! THREADS of the pool for blocking work, 4 by default.
 
@@ -12,7 +12,7 @@ use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
@@ -22,6 +22,7 @@ const POSTS: u64 = 1_000_000;
 const TRIPS: u64 = 2000;
 const FLYING: u64 = 1000; // jobs at a time
 const JOBS: u64 = 100_000;
+const REST: Duration = Duration::from_micros(100); // before a trip, so that others fall asleep
 const REPEATS: usize = 7; // measurements whose median is printed; odd
 
 static ALLOWED: AtomicU64 = AtomicU64::new(0); // the CPUs, before anybody was pinned
@@ -52,13 +53,24 @@ fn pin(place: u32) {
 }
 
 /// Prints the median time of one of `count` rounds, after some to warm up.
-fn measure(name: &str, unit: &str, count: u64, mut rounds: impl FnMut(u64)) {
+fn measure(name: &str, unit: &str, count: u64, rounds: impl FnMut(u64)) {
+    measure_rested(name, unit, count, Duration::ZERO, rounds)
+}
+
+/// The same, less the rest before each round.
+fn measure_rested(
+    name: &str,
+    unit: &str,
+    count: u64,
+    rest: Duration,
+    mut rounds: impl FnMut(u64),
+) {
     let mut ns = [0.0; REPEATS];
     rounds(count / 4);
     for value in ns.iter_mut() {
         let start = Instant::now();
         rounds(count);
-        *value = start.elapsed().as_nanos() as f64 / count as f64;
+        *value = start.elapsed().as_nanos() as f64 / count as f64 - rest.as_nanos() as f64;
     }
     ns.sort_by(|a, b| a.partial_cmp(b).unwrap());
     let value = ns[REPEATS / 2] / if unit == "ns" { 1.0 } else { 1000.0 };
@@ -105,12 +117,14 @@ fn post(runtime: &Runtime) {
     producer.join().unwrap();
 }
 
-fn trip(runtime: &Runtime) {
+fn trip(runtime: &Runtime, rest: Duration) {
     let (sender, mut receiver) = unbounded_channel::<oneshot::Sender<()>>();
     let traveller = thread::spawn(move || {
         pin(1);
-        measure("trip", "us", TRIPS, |count| {
+        measure_rested("trip", "us", TRIPS, rest, |count| {
             for _ in 0..count {
+                let start = Instant::now();
+                while start.elapsed() < rest {}
                 let (answer, answered) = oneshot::channel();
                 sender.send(answer).unwrap();
                 answered.blocking_recv().unwrap();
@@ -170,11 +184,12 @@ fn main() {
         Builder::new_current_thread().enable_io().max_blocking_threads(threads).build().unwrap();
     match arguments.get(1).map(String::as_str) {
         Some("post") => post(&runtime),
-        Some("trip") => trip(&runtime),
+        Some("trip") => trip(&runtime, Duration::ZERO),
+        Some("trip_rested") => trip(&runtime, REST),
         Some("offload") => offload(&runtime),
         Some("offload_many") => offload_many(&runtime),
         _ => {
-            eprintln!("usage: micro_tokio post|trip|offload|offload_many [THREADS]");
+            eprintln!("usage: micro_tokio post|trip|trip_rested|offload|offload_many [THREADS]");
             std::process::exit(1);
         }
     }
