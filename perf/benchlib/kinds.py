@@ -111,6 +111,28 @@ class Race:
         return figures
 
 
+class Debugged:
+    """What micro benchmarks cost while they are debugged, and without, in turns."""
+
+    def __init__(self, words, *measured):
+        self.words = words
+        self.measured = measured  # program, name in its output, title
+
+    def measure(self, programs, plan):
+        figures = []
+        for program, name, title in self.measured:
+            plain, debugged = [], []
+            for repeat in range(plan.repeats):
+                for side in (plain, debugged) if repeat % 2 == 0 else (debugged, plain):
+                    words = self.words if side is debugged else ""
+                    side.append(programs.micro(program, debug=words)[name])
+            note = (f"{statistics.median(debugged):.1f} ns against "
+                    f"{statistics.median(plain):.1f} ns")
+            figures.append(Figure(f"{title}, SOON_DEBUG={self.words}: against without", "ratio",
+                                  [a / b for a, b in zip(debugged, plain)], note=note))
+        return figures
+
+
 class Idle:
     """Wake-ups, CPU and memory of a server whose connections say nothing."""
 

@@ -176,11 +176,12 @@ class Programs:
         cpu_ns = sum(result["server_cpu_ns"] for result in results) / len(results)
         return cpu_ns / completed, sum(result["per_second"] for result in results)
 
-    def micro(self, spec, cpus=(SERVER_CPU,)):
-        """One run of a micro benchmark; returns its figures by name."""
+    def micro(self, spec, cpus=(SERVER_CPU,), debug=""):
+        """One run of a micro benchmark, debugging these words; returns its figures by name."""
         words = spec.split()
         argv = [self.path(words[0]), *words[1:]]
         done = subprocess.run(argv, capture_output=True, text=True, check=False,
+                              env={**os.environ, "SOON_DEBUG": debug},
                               preexec_fn=lambda: settle(*cpus))
         if done.returncode != 0:
             raise Failed(f"{done.stderr.strip() or spec} (exit {done.returncode})")

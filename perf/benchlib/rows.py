@@ -2,7 +2,7 @@
 """What is measured, and the bars it has to reach."""
 
 from benchlib.figures import Bar
-from benchlib.kinds import BOTH, Compare, Cores, Idle, Micro, Quiet, Race
+from benchlib.kinds import BOTH, Compare, Cores, Debugged, Idle, Micro, Quiet, Race
 
 HTTP = "http --connections=64"
 
@@ -102,6 +102,13 @@ ROWS = {
     "logoff": Micro("micro_log off", [
         ("log_off", "log record whose level is off", "ns", Bar(1)),
     ]),
+    "debugslow": Debugged("slow",
+                          ("micro_sched yield", "yield_2", "scheduled yield, 2 ready"),
+                          ("micro_sched spawn", "spawn_close", "spawn, warm")),
+    "debug": Debugged("1",
+                      ("micro_sched yield", "yield_2", "scheduled yield, 2 ready"),
+                      ("micro_sched spawn", "spawn_close", "spawn, warm"),
+                      ("micro_sync mutex", "mutex", "mutex, free")),
     "chan": Micro("micro_chan item", [
         ("chan_item", "item over an unbuffered channel between two tasks", "ns", Bar(40)),
     ]),
