@@ -6,6 +6,17 @@
 
 _Static_assert(sizeof(struct soon__seat) <= SOON__SEAT_BYTES, "a seat shares its lines");
 
+/* The memory has one more than there are, so that the first can begin with a line. */
+static struct soon__seat *seat_at(const struct soon__balance *balance, uint32_t index)
+{
+	uintptr_t start = (uintptr_t)balance->memory;
+	size_t ahead = (SOON__SEAT_BYTES - start % SOON__SEAT_BYTES) % SOON__SEAT_BYTES;
+
+	SOON_ASSERT(index < balance->count);
+	return (struct soon__seat *)(void *)(balance->memory + ahead +
+		(size_t)index * SOON__SEAT_BYTES);
+}
+
 int soon__balance_init(struct soon__balance *balance, uint32_t count, uint32_t uneven_max)
 {
 	*balance = (struct soon__balance){ .count = count, .uneven_max = uneven_max };
@@ -13,7 +24,7 @@ int soon__balance_init(struct soon__balance *balance, uint32_t count, uint32_t u
 	if (balance->memory == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
-		struct soon__seat *seat = soon__balance_seat(balance, i);
+		struct soon__seat *seat = seat_at(balance, i);
 
 		atomic_store_explicit(&seat->load, SOON__SEAT_CLOSED, memory_order_relaxed);
 		seat->shared = balance;
@@ -27,17 +38,9 @@ void soon__balance_fini(struct soon__balance *balance)
 	balance->memory = NULL;
 }
 
-/* The memory has one more than there are, so that the first can begin with a line. */
 struct soon__seat *soon__balance_seat(const struct soon__balance *balance, uint32_t index)
 {
-	uintptr_t start = (uintptr_t)balance->memory;
-	size_t ahead = (SOON__SEAT_BYTES - start % SOON__SEAT_BYTES) % SOON__SEAT_BYTES;
-
-	if (balance->memory == NULL)
-		return NULL;
-	SOON_ASSERT(index < balance->count);
-	return (struct soon__seat *)(void *)(balance->memory + ahead +
-		(size_t)index * SOON__SEAT_BYTES);
+	return balance->memory != NULL ? seat_at(balance, index) : NULL;
 }
 
 void soon__seat_open(struct soon__seat *seat, uint32_t load_max, void *owner)
@@ -73,14 +76,13 @@ static bool reserve(struct soon__seat *seat, uint32_t load)
 static struct soon__seat *fewest(
 	const struct soon__balance *balance, const struct soon__seat *seat, uint32_t *ret_load)
 {
-	const char *first = (const char *)(const void *)soon__balance_seat(balance, 0);
+	const char *first = (const char *)(const void *)seat_at(balance, 0);
 	uint32_t here = (uint32_t)(((const char *)(const void *)seat - first) / SOON__SEAT_BYTES);
 	struct soon__seat *best = NULL;
 
 	*ret_load = UINT32_MAX;
 	for (uint32_t step = 1; step < balance->count; step++) {
-		struct soon__seat *other =
-			soon__balance_seat(balance, (here + step) % balance->count);
+		struct soon__seat *other = seat_at(balance, (here + step) % balance->count);
 		/* Pairs with soon__seat_open(). */
 		uint32_t load = atomic_load_explicit(&other->load, memory_order_acquire);
 
