@@ -94,6 +94,10 @@ ssize_t soon_portal_close(soon_portal *portal, ssize_t rc)
 
 void soon_portal_cancel(soon_portal *portal, const char *why)
 {
+	const struct soon__scope *scope = &soon__group_of(&portal->soon__group)->scope;
+
+	if (!scope->is_open || !soon__scope_is_here(scope, "soon_portal_cancel"))
+		return;
 	shut(portal);
 	soon_group_cancel(&portal->soon__group, why);
 }

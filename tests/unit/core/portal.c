@@ -74,6 +74,26 @@ FAKE_TEST(portal, closed_one_refuses)
 	cr_assert_eq(soon_portal_close(&lasting, 0), 0);
 }
 
+static void *cancel_in_thread(void *portal)
+{
+	soon_portal_cancel(portal, "from elsewhere");
+	return NULL;
+}
+
+FAKE_TEST(portal, cancel_from_a_thread_is_refused_and_changes_nothing)
+{
+	soon_call call;
+	pthread_t thread;
+	SOON_PORTAL(portal);
+
+	cr_assert_eq(pthread_create(&thread, NULL, cancel_in_thread, &portal), 0);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	soon_test_reports_expected = 1;
+	cr_assert_eq(soon_portal_start(&portal, give, 5, &call), 0);
+	cr_assert_eq(soon_call_wait(&call, SOON_NEVER), 5);
+	cr_assert_eq(soon_portal_close(&portal, 0), 0);
+}
+
 FAKE_TEST(portal, cancel_ends_what_is_in_flight)
 {
 	soon_call begun, waiting;
