@@ -16,6 +16,7 @@
 #include "proc_exec.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct start {
 	struct soon__exec *exec;
 	int ours[3];   /* of pipes; -1: none, or in a stream */
 	int theirs[3]; /* to be closed here once the child has them; -1: none */
+	bool has[3];   /* which of our standard ones were there: not a pipe that took the number */
 	int status[2];
 };
 
@@ -90,7 +92,7 @@ static int standard_set_up(struct start *st, int as, soon_proc_io io, int fd)
 	switch (io) {
 	case SOON_PROC_INHERIT:
 		/* Taken along if it is there: a program may well run without. */
-		if (fcntl(as, F_GETFD) >= 0)
+		if (st->has[as])
 			give(st->exec, as, as);
 		return 0;
 	case SOON_PROC_NULL:
@@ -122,7 +124,7 @@ static int further_set_up(struct start *st)
 	for (unsigned i = 0; i < st->opts->fds_count; i++) {
 		const soon_proc_fd *fd = &st->opts->fds[i];
 
-		if (fd->as < 3)
+		if (fd->as < 3 || fd->as == INT_MAX)
 			return -EINVAL;
 		if (fcntl(fd->fd, F_GETFD) < 0)
 			return -errno;
@@ -134,8 +136,11 @@ static int further_set_up(struct start *st)
 static int fds_set_up(struct start *st)
 {
 	const soon_proc_opts *opts = st->opts;
-	int rc = standard_set_up(st, STDIN_FILENO, opts->in, opts->in_fd);
+	int rc;
 
+	for (int fd = 0; fd < 3; fd++)
+		st->has[fd] = fcntl(fd, F_GETFD) >= 0;
+	rc = standard_set_up(st, STDIN_FILENO, opts->in, opts->in_fd);
 	if (rc == 0)
 		rc = standard_set_up(st, STDOUT_FILENO, opts->out, opts->out_fd);
 	if (rc == 0)

@@ -644,3 +644,23 @@ SOON_TEST_PLAIN(proc, has_all_processors_though_its_core_is_bound_to_one)
 	cr_expect_str_eq(processors.of_first, processors.ours);
 	cr_expect_str_eq(processors.of_second, processors.ours);
 }
+
+/* As daemons are that close their standard descriptors: pipes get the numbers. */
+NET_TEST(proc, inherits_no_pipe_in_place_of_a_missing_standard_one)
+{
+	int in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 100);
+	int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 100);
+	soon_proc *proc;
+
+	cr_assert(in >= 0 && out >= 0);
+	(void)close(STDIN_FILENO);
+	(void)close(STDOUT_FILENO);
+	proc = start_sh("while read -r line; do :; done",
+		&(soon_proc_opts){ .in = SOON_PROC_PIPE, .err = SOON_PROC_NULL });
+	cr_assert_eq(soon_stream_shutdown(soon_proc_in(proc)), 0);
+	cr_assert_eq(end_of(proc).code, 0); /* nobody else held its input open: not itself either */
+	cr_assert_eq(dup2(in, STDIN_FILENO), STDIN_FILENO);
+	cr_assert_eq(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+	(void)close(in);
+	(void)close(out);
+}
