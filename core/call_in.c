@@ -238,8 +238,9 @@ int soon__call_block(struct soon__call *call, soon_ns timeout)
 	if (rc < 0)
 		return rc;
 	rc = soon_future_wait_for(&call->result, timeout, NULL);
-	if (rc != -ETIMEDOUT || soon_future_is_set(&call->result))
+	if (rc != -ETIMEDOUT)
 		return rc;
+	/* The result may have come since, or be that: then this asks for nothing. */
 	soon__call_ask(call, SOON__CALL_CANCEL);
 	rc = soon_future_wait(&call->result, NULL);
 	return rc == -EINTR ? -ETIMEDOUT : rc;

@@ -85,6 +85,33 @@ FAKE_TEST(calls, completion_wins_over_timeout)
 	cr_assert_str_eq(trace.text, "c");
 }
 
+/* The function does not suspend, so no cancel can change what it gives. */
+static void *call_in_a_hurry(void *arg)
+{
+	struct caller *self = arg;
+
+	for (int i = 0; i < 500 && self->rc == 0; i++) {
+		int rc = soon_call(self->core, give, 42, SOON_US(i % 40));
+
+		self->rc = rc == 42 ? 0 : rc;
+	}
+	soon_future_set(&self->ended, 0, 0);
+	return NULL;
+}
+
+FAKE_TEST(calls, result_that_comes_with_the_timeout_is_given)
+{
+	struct caller caller = { .core = soon_core_self() };
+	pthread_t thread;
+
+	fake_hold();
+	cr_assert_eq(pthread_create(&thread, NULL, call_in_a_hurry, &caller), 0);
+	cr_assert_eq(soon_future_wait(&caller.ended, NULL), 0);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	fake_release();
+	cr_assert_eq(caller.rc, 0);
+}
+
 static void call_in_callback(soon_callback *unused)
 {
 	(void)unused;
