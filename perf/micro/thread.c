@@ -15,7 +15,8 @@
  * their order, is checked.
  * trip: a thread posts, waits for the semaphore that the callback posts, and begins again; nobody
  * spins. trip_rested: it works for MICRO_REST_US before each, which are taken off; so nobody who
- * spins a little before sleeping does so still. trip_spin: it waits for a future, and both sides may spin, as they do by default.
+ * spins a little before sleeping does so still. trip_spin: it waits for a future, and both sides
+ * may spin, as they do by default.
  * call, call_spin: the same with soon_call(), so that a task is made, run and ended for each;
  * without and with spinning of the core.
  */
