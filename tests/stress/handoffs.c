@@ -180,7 +180,8 @@ static int receive_posts(void *unused)
 	return (int)soon_group_close(&g, rc);
 }
 
-static void run_posts(struct count *ret, unsigned window, unsigned pause_max, bool is_busy)
+static void run_posts(
+	struct count *ret, unsigned window, unsigned pause_max, bool is_busy, const soon_opts *opts)
 {
 	memset(&posting, 0, sizeof posting);
 	posting.is_busy = is_busy;
@@ -196,7 +197,7 @@ static void run_posts(struct count *ret, unsigned window, unsigned pause_max, bo
 			producer->nodes[k].producer = producer;
 		}
 	}
-	CHECK_EQ(soon_run(receive_posts, NULL), 0);
+	CHECK_EQ(soon_run_with(opts, receive_posts, NULL), 0);
 	for (unsigned i = 0; i < PRODUCERS; i++) {
 		struct producer *producer = &posting.producers[i];
 
@@ -211,19 +212,31 @@ static void run_posts(struct count *ret, unsigned window, unsigned pause_max, bo
 /* As fast as it goes: the core always has something to do. */
 static void run_flood(struct count *ret)
 {
-	run_posts(ret, NODES, 0, true);
+	run_posts(ret, NODES, 0, true, NULL);
 }
 
 /* The core has nothing but the posts: it empties its inbox, and falls asleep while more come. */
 static void run_race(struct count *ret)
 {
-	run_posts(ret, 4, 400, false);
+	run_posts(ret, 4, 400, false, NULL);
 }
 
 /* One post under way: each finds the core asleep, or about to be. */
 static void run_single(struct count *ret)
 {
-	run_posts(ret, 1, 40, false);
+	run_posts(ret, 1, 40, false, NULL);
+}
+
+/* As fast as it goes, to a core that has nothing else and looks before it sleeps. */
+static void run_stream(struct count *ret)
+{
+	run_posts(ret, NODES, 0, false, &(soon_opts){ .spin = SOON_US(10) });
+}
+
+/* The looks end about when the next post comes: before it, at it or after it. */
+static void run_looking(struct count *ret)
+{
+	run_posts(ret, 2, 4000, false, &(soon_opts){ .spin = SOON_US(2) });
 }
 
 /* A task offloads, one call after the other: to a thread and back, two handoffs. */
@@ -430,6 +443,8 @@ static const struct regime regimes[] = {
 	{ "flood", run_flood },
 	{ "race", run_race },
 	{ "single", run_single },
+	{ "stream", run_stream },
+	{ "looking", run_looking },
 	{ "cores", run_cores },
 	{ "futures", run_futures },
 	{ "offload", run_offload },
