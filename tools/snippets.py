@@ -5,8 +5,8 @@
 A code block in Markdown that follows a line `<!-- path -->` shows that file, without its licence
 line; after `<!-- path: name ... -->` it shows those functions, structures or tests of it. A block
 of C or Python without such a line is a finding. `--fix` writes the blocks anew; without it
-differences are findings. Indented lines after `<!-- path.out -->` are what an example prints, and
-must be in that file.
+differences are findings, and so is such a line without a block. Indented lines after
+`<!-- path.out -->` are what an example prints, and must be in that file.
 """
 import pathlib
 import re
@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))]
 BLOCK = re.compile(r"(?:^<!-- (?P<path>[\w./]+)(?:: (?P<names>[\w ]+))? -->\n)?"
                    r"^```(?P<language>c|python)\n(?P<code>.*?)^```$", re.M | re.S)
+NAKED = re.compile(r"^<!-- (?P<path>[\w./]+\.(?:c|py))(?:: [\w ]+)? -->\n(?!```)", re.M)
 PRINTED = re.compile(r"^<!-- (?P<path>[\w./]+\.out) -->\n\n(?P<lines>(?:    .*\n)+)", re.M)
 
 
@@ -71,6 +72,9 @@ def main():
             names = f": {match['names']}" if match["names"] else ""
             return f"<!-- {match['path']}{names} -->\n```{match['language']}\n{code}```"
 
+        for match in NAKED.finditer(text):
+            line = text[: match.start()].count("\n") + 1
+            findings.append(f"{doc}:{line}: no block of code follows for {match['path']}")
         for match in PRINTED.finditer(text):
             printed = (ROOT / match["path"]).read_text()
             for said in match["lines"].splitlines():

@@ -92,7 +92,7 @@ struct clockwork {
 	struct tick *tick;
 };
 
-static void *tick(void *arg)
+static void *post_tick(void *arg)
 {
 	struct clockwork *clockwork = arg;
 	int rc = soon_post(clockwork->core, &clockwork->tick->callback);
@@ -109,7 +109,7 @@ static int show_post(soon_core *core)
 	int rc;
 
 	soon_event_init(&ticked);
-	rc = beside(tick, &clockwork);
+	rc = beside(post_tick, &clockwork);
 	if (rc == 0)
 		rc = soon_event_wait(&ticked);
 	printf("post: it ran\n");
