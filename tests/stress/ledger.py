@@ -24,7 +24,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LEDGER = HERE / "ledger.txt"
-TESTED = ("core", "uring")
+TESTED = (":/core", ":/uring")  # from the top, wherever this runs
 GOAL = 10**9
 SLEEPS_GOAL = 10**7
 
