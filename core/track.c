@@ -2,12 +2,16 @@
 #include "track.h"
 
 #include <soon/assert.h>
+#include <soon/debug.h>
+#include <soon/mem.h>
 
 #include "capture.h"
 #include "core.h"
 #include "symbol.h"
 
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -17,7 +21,10 @@ enum {
 
 /* All that is tracked in the process, the oldest first. Debugging may take a lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct soon__list tracked = { &tracked, &tracked };
+static struct soon__list all = { &all, &all };
+
+/* From as many forks in a row this process came; what a parent tracked is on no list here. */
+static unsigned forks;
 
 bool soon__track_is_on(void)
 {
@@ -39,8 +46,40 @@ void soon__track_open(struct soon__track *track, const void *caller)
 		memcpy(track->pcs, calls.pcs, track->count * sizeof track->pcs[0]);
 	}
 	(void)pthread_mutex_lock(&lock);
-	soon__list_push_tail(&tracked, &track->link);
+	track->forks = forks;
+	soon__list_push_tail(&all, &track->link);
 	(void)pthread_mutex_unlock(&lock);
+}
+
+struct soon_tracked {
+	struct soon__track track;
+	char text[SOON_TRACKED_BYTES];
+};
+
+soon_tracked *soon_track(const char *fmt, ...)
+{
+	soon_tracked *tracked;
+	va_list args;
+
+	if (SOON_LIKELY(!soon__track_is_on()))
+		return NULL;
+	tracked = soon_zalloc(sizeof *tracked);
+	if (!tracked)
+		return NULL;
+	va_start(args, fmt);
+	(void)vsnprintf(tracked->text, sizeof tracked->text, fmt, args);
+	va_end(args);
+	tracked->track.what = tracked->text;
+	soon__track_open(&tracked->track, __builtin_return_address(0));
+	return tracked;
+}
+
+void soon_untrack(soon_tracked *tracked)
+{
+	if (SOON_LIKELY(!tracked))
+		return;
+	soon__track_close(&tracked->track);
+	soon_free(tracked);
 }
 
 static void forget(struct soon__track *track)
@@ -55,7 +94,7 @@ void soon__track_close(struct soon__track *track)
 		return;
 	(void)pthread_mutex_lock(&lock);
 	/* A run that has ended meanwhile has let go of it. */
-	if (track->link.next)
+	if (track->link.next && track->forks == forks)
 		forget(track);
 	track->run_id = 0;
 	(void)pthread_mutex_unlock(&lock);
@@ -63,7 +102,7 @@ void soon__track_close(struct soon__track *track)
 
 static struct soon__track *next_of(uint64_t run_id)
 {
-	for (struct soon__list *link = tracked.next; link != &tracked; link = link->next) {
+	for (struct soon__list *link = all.next; link != &all; link = link->next) {
 		struct soon__track *track = SOON_CONTAINER_OF(link, struct soon__track, link);
 
 		if (track->run_id == run_id)
@@ -135,5 +174,6 @@ void soon__track_forget(void)
 {
 	/* A thread that is not here any more may hold it. */
 	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-	soon__list_init(&tracked);
+	soon__list_init(&all);
+	forks++;
 }

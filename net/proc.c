@@ -80,6 +80,7 @@ int soon_proc_spawn(const char *const *argv, const soon_proc_opts *opts, soon_pr
 		soon_proc_close(proc);
 		return rc;
 	}
+	proc->tracked = soon_track("process %d (%s)", (int)proc->pid, proc->name);
 	*ret_proc = proc;
 	return 0;
 }
@@ -267,6 +268,7 @@ void soon_proc_close(soon_proc *proc)
 	terminate(proc);
 	if (proc->pidfd >= 0)
 		(void)soon_close(proc->pidfd); /* nothing can be lost with it */
+	soon_untrack(proc->tracked);
 	soon_free(proc);
 }
 

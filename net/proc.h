@@ -3,6 +3,7 @@
 #ifndef NET_PROC_H
 #define NET_PROC_H
 
+#include <soon/debug.h>
 #include <soon/proc.h>
 
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct soon_proc {
 	bool is_reaped;
 	int reap_rc; /* 0, or -ECHILD when somebody else took the status */
 	soon_proc_status status;
+	soon_tracked *tracked;
 	char name[SOON__PROC_NAME_BYTES]; /* the program's, for messages */
 };
 

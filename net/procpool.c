@@ -90,6 +90,7 @@ int soon_procpool_open(const soon_procpool_opts *opts, soon_procpool **ret_pool)
 	soon_sem_init(&pool->places, pool->opts.workers_max);
 	soon_gate_init(&pool->gate);
 	soon_event_init(&pool->is_killing);
+	pool->tracked = soon_track("pool '%s' of processes", pool->opts.name);
 	*ret_pool = pool;
 	return 0;
 }
@@ -129,6 +130,7 @@ void soon_procpool_close(soon_procpool *pool)
 	while (pool->workers != NULL)
 		soon__worker_end(pool, pool->workers, SOON__WORKER_DONE);
 	soon_gate_fini(&pool->gate);
+	soon_untrack(pool->tracked);
 	soon_free(pool);
 }
 

@@ -8,6 +8,7 @@
 #ifndef NET_PROCPOOL_H
 #define NET_PROCPOOL_H
 
+#include <soon/debug.h>
 #include <soon/event.h>
 #include <soon/procpool.h>
 #include <soon/sem.h>
@@ -40,6 +41,7 @@ struct soon_procpool {
 	soon_ns retry_at;          /* no worker is started before */
 	uint64_t numbers;          /* of calls */
 	soon_procpool_stats stats;
+	soon_tracked *tracked;
 };
 
 /* What a call has to say and to take. */

@@ -22,6 +22,21 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry *lists[LISTS];
 static atomic_uint entries; /* in all lists; others only ask whether it is 0 */
 
+/* In the child of a fork nothing is tracked: neither here nor, see core.c, by what is above. */
+static void forget_all(void)
+{
+	/* A thread that is not here any more may hold it. */
+	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	for (unsigned i = 0; i < LISTS; i++)
+		lists[i] = NULL; /* the entries are lost, for one may have been half changed */
+	atomic_store_explicit(&entries, 0, memory_order_relaxed);
+}
+
+static void watch_forks(void)
+{
+	(void)pthread_atfork(NULL, NULL, forget_all);
+}
+
 /* Takes the entry of a descriptor out; NULL: it is not tracked. */
 static struct entry *take(int fd)
 {
@@ -58,8 +73,10 @@ static bool is_left(struct soon__track *track)
 
 void soon__fd_track(int fd, const char *what, const void *caller)
 {
+	static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 	struct entry *entry;
 
+	(void)pthread_once(&fork_once, watch_forks);
 	soon__fd_untrack(fd);
 	entry = soon_zalloc(sizeof *entry);
 	if (entry == NULL)

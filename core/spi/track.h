@@ -19,7 +19,7 @@
 
 struct soon__track {
 	struct soon__list link; /* next is NULL: it is on no list */
-	const char *what;       /* static: "portal" */
+	const char *what;       /* lives as long: "generator" */
 	const soon_site *site;  /* of the opening, static; NULL: `pcs` say it */
 
 	/* Adds what else the report should say: " fd 7". NULL: nothing. Under the lock below. */
@@ -31,6 +31,7 @@ struct soon__track {
 	 */
 	bool (*is_left)(struct soon__track *track);
 	uint64_t run_id; /* of the core that it was opened on; 0: it is not tracked */
+	unsigned forks;  /* that the process came from when it was opened */
 	unsigned count;  /* of the calls that led to the opening, the innermost first */
 	uintptr_t pcs[SOON__TRACK_CALLS];
 };

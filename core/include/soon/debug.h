@@ -50,6 +50,24 @@ SOON_API SOON_NODISCARD int soon_set_debug(unsigned flags) SOON_ANY_THREAD;
 /* Returns what is debugged on the calling thread's core; 0 on a thread that runs none. */
 SOON_API unsigned soon_debug(void) SOON_ANY_THREAD;
 
+/* Something of the program's that is to be gone before the run ends. */
+typedef struct soon_tracked soon_tracked;
+
+/*
+ * Has the leak report of a run that debugs leaks tell of the text, with the calls that led here,
+ * unless soon_untrack() comes before. For what no other call here would tell of: a descriptor has
+ * soon_fd_track().
+ * Affinity: any; tracks on cores only. Suspends: never.
+ * Returns: NULL when nothing is tracked: leaks are not debugged, or there is no memory for it.
+ * Limits: SOON_TRACKED_BYTES of text, cut beyond.
+ */
+SOON_API soon_tracked *soon_track(const char *fmt, ...) SOON_ANY_THREAD SOON_PRINTF(1, 2);
+
+#define SOON_TRACKED_BYTES 96
+
+/* It is gone. Affinity: any. Suspends: never. Null: `tracked` for one that was not tracked. */
+SOON_API void soon_untrack(soon_tracked *SOON_NULLABLE tracked) SOON_ANY_THREAD;
+
 /* How long something took, each time that it happened. */
 typedef struct soon_latency {
 	uint64_t count;

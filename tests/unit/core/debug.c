@@ -5,6 +5,7 @@
  */
 #include "debug.h"
 
+#include <soon/mem.h>
 #include <soon/mutex.h>
 
 #include "core/spi/track.h"
@@ -450,4 +451,49 @@ SOON_TEST_PLAIN(leaks, what_is_left_open_is_told_with_its_opening)
 	/* Forgotten: the next run has nothing to do with them. */
 	soon__track_close(&tracks[1]);
 	soon_test_reports_expected = 2;
+}
+
+static soon_tracked *tracked[2];
+
+static int track_two_and_untrack_one(void *unused)
+{
+	(void)unused;
+	tracked[0] = soon_track("gone");
+	tracked[1] = soon_track("handle %d of '%s'", 5, "base");
+	soon_untrack(tracked[0]);
+	return 0;
+}
+
+SOON_TEST_PLAIN(leaks, what_the_program_tracks_is_told_by_its_text)
+{
+	soon_opts run = { .debug = -1 };
+	const struct fake_opts opts = { .run = &run };
+
+	forget();
+	cr_assert_eq(FAKE_RUN(&opts, track_two_and_untrack_one, NULL), 0);
+	cr_assert_eq(atomic_load(&reports), 0, "%s", said);
+	cr_assert_null(tracked[1]);
+	cr_assert_null(soon_track("without a core"));
+	run.debug = 1;
+	cr_assert_eq(FAKE_RUN(&opts, track_two_and_untrack_one, NULL), 0);
+	cr_assert_eq(times_said("left open at the end of the run: "), 1, "%s", said);
+	assert_said("handle 5 of 'base', opened by track_two_and_untrack_one+0x");
+	soon_untrack(tracked[1]);
+	soon_test_reports_expected = 1;
+}
+
+static int track_without_memory(void *unused)
+{
+	(void)unused;
+	soon_mem_fail_at(1);
+	cr_assert_null(soon_track("nothing"));
+	soon_mem_fail_at(0);
+	return 0;
+}
+
+SOON_TEST_PLAIN(leaks, without_memory_for_it_nothing_is_tracked)
+{
+	soon_opts run = { .debug = 1 };
+
+	cr_assert_eq(FAKE_RUN(&(struct fake_opts){ .run = &run }, track_without_memory, NULL), 0);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Misuse that would corrupt memory if it went on: it aborts, and says who did what. */
+#include <soon/portal.h>
+
 #include "core/spi/park.h"
 
 #include "fake_test.h"
@@ -109,6 +111,21 @@ IN_TASK(shield_without_bound)
 SOON_TEST_PLAIN(misuse, shield_needs_a_bound)
 {
 	ASSERT_ABORTS(shield_without_bound, "a shield needs a timeout or deadline");
+}
+
+IN_TASK(portal_without_a_close)
+{
+	static soon_portal portal;
+
+	soon_portal_open(&portal);
+	return 0;
+}
+
+SOON_TEST_PLAIN(misuse, portal_that_its_opener_leaves_open_aborts_with_its_place)
+{
+	ASSERT_ABORTS(
+		portal_without_a_close, "'portal_without_a_close_task' returned with a scope");
+	ASSERT_ABORTS(portal_without_a_close, "still open, opened at " __FILE__);
 }
 
 IN_TASK(policy_of_no_kind)

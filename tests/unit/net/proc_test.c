@@ -606,6 +606,47 @@ NET_TEST(proc, spawn_in_a_cancelled_scope_starts_nothing)
 	cr_expect(has_no_child());
 }
 
+static char said[2048];
+static soon_proc *forgotten;
+
+static int error_keep(const soon_report *report, void *unused)
+{
+	(void)unused;
+	if (report->level == SOON_REPORT_ERROR)
+		(void)snprintf(said, sizeof said, "%s", report->text);
+	return 0;
+}
+
+static int leave_open(void *unused)
+{
+	(void)unused;
+	soon_proc_close(start_sh("exit 0", NULL));
+	forgotten = start(SOON_ARGV("sleep", "100"), NULL);
+	return 0;
+}
+
+static int close_forgotten(void *unused)
+{
+	(void)unused;
+	soon_proc_close(forgotten);
+	return 0;
+}
+
+SOON_TEST_PLAIN(proc, left_open_is_told_with_who_started_it)
+{
+	char expected[64];
+
+	soon_on_report(error_keep, NULL);
+	cr_assert_eq(soon_run_with(&(soon_opts){ .debug = 1 }, leave_open, NULL), 0);
+	(void)snprintf(expected, sizeof expected, "process %d (sleep), opened by soon_proc_spawn",
+		(int)soon_proc_pid(forgotten));
+	cr_expect_not_null(strstr(said, expected), "%s", said);
+	cr_expect_not_null(strstr(said, "leave_open+"), "%s", said);
+	cr_assert_eq(soon_run(close_forgotten, NULL), 0);
+	cr_expect(has_no_child());
+	soon_test_reports_expected = 1;
+}
+
 /* The processors of this process, and of a program started where it is bound to one. */
 struct processors {
 	char ours[256], of_first[256], of_second[256];

@@ -501,3 +501,34 @@ NET_TEST(procpool, each_allocation_may_fail)
 	}
 	cr_expect_eq(rc, (int)sizeof in);
 }
+
+static char said[2048];
+
+static int error_keep(const soon_report *report, void *unused)
+{
+	(void)unused;
+	if (report->level == SOON_REPORT_ERROR)
+		(void)snprintf(said, sizeof said, "%s", report->text);
+	return 0;
+}
+
+static soon_procpool *volatile forgotten; /* or it would be lost, and a leak */
+
+static int leave_one_of_two_open(void *unused)
+{
+	(void)unused;
+	close_pool(open_pool(NULL));
+	forgotten = open_pool(&(soon_procpool_opts){ .name = "parsers" });
+	return forgotten != NULL;
+}
+
+SOON_TEST_PLAIN(procpool, left_open_is_told_with_who_opened_it)
+{
+	soon_on_report(error_keep, NULL);
+	cr_assert_eq(soon_run_with(&(soon_opts){ .debug = 1 }, leave_one_of_two_open, NULL), 1);
+	cr_expect_not_null(
+		strstr(said, "pool 'parsers' of processes, opened by soon_procpool_open"), "%s",
+		said);
+	cr_expect_not_null(strstr(said, "leave_one_of_two_open+"), "%s", said);
+	soon_test_reports_expected = 1;
+}
