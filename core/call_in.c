@@ -20,12 +20,16 @@ static void let_go(struct soon__call *call)
 }
 
 /* What the caller is told of a task that has ended. */
-static int result_of(const struct soon__call *call, const soon_task *task)
+static int result_of(struct soon__call *call, soon_task *task)
 {
 	if (task->rc != -ECANCELED)
 		return task->rc;
-	if (task->has_ended_cancelled)
-		return call->is_cancelled ? -EINTR : -ESHUTDOWN;
+	if (task->has_ended_cancelled) {
+		/* A drain ends an idle wait; a cancel that is not the caller's explains it, too. */
+		call->is_cut = call->is_cancelled ||
+			(call->is_draining && !(soon__task_base(task)->state & SOON__CANCELLED));
+		return call->is_cut ? -EINTR : -ESHUTDOWN;
+	}
 	soon_report_at(SOON_REPORT_ERROR, -EIO, task->site,
 		"call of '%s': it gave -ECANCELED although nobody cancelled it", task->name);
 	return -EIO;
@@ -132,6 +136,7 @@ void soon__call_init(
 	call->task = NULL;
 	call->is_cancelled = false;
 	call->is_draining = false;
+	call->is_cut = false;
 	call->rc = 0;
 	call->message[0] = '\0';
 	call->result = (soon_future){ 0 };

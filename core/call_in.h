@@ -37,6 +37,7 @@ struct __attribute__((may_alias)) soon__call {
 	soon_task *task;   /* while it lives */
 	bool is_cancelled; /* by `cancel`, maybe before the task is there */
 	bool is_draining;  /* by `drain`, likewise */
+	bool is_cut;       /* its task has ended by one of these */
 	int rc;
 	char message[SOON_FAILURE_TEXT_BYTES]; /* empty: none */
 

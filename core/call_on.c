@@ -80,8 +80,8 @@ static int wait_for_result(struct call_on *on)
 			soon__call_ask(&on->call, SOON__CALL_DRAIN);
 		wait_once(on, task);
 	}
-	/* Ended by what was passed on: for this task that is its own cancel. */
-	if (on->call.rc == -EINTR && soon__task_is_cancelled(task))
+	/* Ended by what was passed on: for this task that is its own cancel, or its drain. */
+	if (on->call.is_cut)
 		return -ECANCELED;
 	if (on->call.rc < 0 && on->call.message[0])
 		return soon_fail(on->call.rc, "%s", on->call.message);

@@ -113,9 +113,10 @@ SOON_API SOON_NODISCARD int soon__call_on(
  * end is waited for all the same.
  * Affinity: core, in a task. Suspends: always. Cancel: cancellation point on entry; later a cancel
  * is passed on, and what `fn` made of it is returned. Ownership: lends `arg` until the return.
- * Errors: -ECANCELED the caller's scope is cancelled, and `fn` never ran or ended by it; what `fn`
- * returned, with its message for soon_fail_message(); -ESHUTDOWN the core is or becomes closed;
- * -ENOMEM, -EAGAIN no stack for it; -EPERM not in a task.
+ * Errors: -ECANCELED the caller's scope is cancelled, and `fn` never ran or ended by it, or it is
+ * draining, and that ended an idle wait of `fn`; what `fn` returned, with its message for
+ * soon_fail_message(); -ESHUTDOWN the core is or becomes closed; -ENOMEM, -EAGAIN no stack for it;
+ * -EPERM not in a task.
  */
 #define soon_call_on(core, fn, arg)                                                                \
 	soon__used(__extension__({                                                                 \

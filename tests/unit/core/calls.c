@@ -317,6 +317,35 @@ FAKE_TEST(calls, drain_of_the_caller_travels_and_so_does_its_end)
 	cr_assert_str_eq(trace.text, "dcr");
 }
 
+static int idle_only(int unused)
+{
+	int rc = 0;
+
+	(void)unused;
+	SOON_IDLE {
+		rc = soon_sleep_until(SOON_NEVER);
+	}
+	return rc;
+}
+
+static int call_idle_only(int *rc)
+{
+	*rc = soon_call_on(soon_core_self(), idle_only, 0);
+	return *rc;
+}
+
+FAKE_TEST(calls, one_that_a_drain_has_ended_was_not_shut_down)
+{
+	int rc = 0;
+	SOON_GROUP(g);
+
+	cr_assert_eq(soon_spawn(&g, call_idle_only, &rc), 0);
+	cr_assert_eq(soon_sleep(SOON_S(1)), 0);
+	soon_group_drain(&g, SOON_S(10));
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(rc, -ECANCELED);
+}
+
 FAKE_TEST(calls, draining_caller_asks_for_a_draining_task)
 {
 	SOON_GROUP(g);
