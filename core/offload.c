@@ -148,7 +148,9 @@ static int hand_out(struct soon__job *job)
 	add(&lane->handed, (unsigned)-1);
 	if (job->has_stuck)
 		soon__reentry_unstick(job);
-	return rc;
+	return soon_fail(rc,
+		"pool '%s': no thread could be started; look at `ulimit -u` and pids.max",
+		lane->pool->opts.name);
 }
 
 int soon__job_run(struct soon__job *job)

@@ -355,6 +355,7 @@ OFFLOAD_TEST(without_any_thread_it_fails_and_can_be_tried_again, 4)
 	job_init(&job, 1);
 	atomic_store(&threads_allowed, 0);
 	cr_assert_eq(job_now(&job), -EAGAIN);
+	cr_assert_not_null(strstr(soon_fail_message(), "no thread could be started"));
 	cr_assert_eq(job_now(&job), -EAGAIN);
 	atomic_store(&threads_allowed, 1);
 	cr_assert_eq(job_now(&job), 1);
@@ -379,6 +380,53 @@ OFFLOAD_TEST(without_a_further_thread_it_waits_for_one, 4)
 	sem_post(&first.go);
 	cr_assert_eq(soon_group_close(&g, 0), 0);
 	cr_assert_eq(second.ran, 1);
+	return 0;
+}
+
+static int dropped;
+
+static void job_drop(struct job *unused)
+{
+	(void)unused;
+	dropped++;
+}
+
+OFFLOAD_TEST(without_any_thread_a_detached_call_keeps_its_argument, 4)
+{
+	static soon_pool named = SOON_POOL_INIT(.name = "disk");
+	struct job job;
+
+	job_init(&job, 6);
+	sem_post(&job.go);
+	atomic_store(&threads_allowed, 0);
+	cr_assert_eq(soon_offload_detach_with(&named, job_run, &job, job_drop), -EAGAIN);
+	cr_assert_not_null(strstr(soon_fail_message(), "pool 'disk'"));
+	cr_assert_eq(job.ran + dropped, 0);
+	atomic_store(&threads_allowed, 1);
+	cr_assert_eq(soon_offload_detach_with(&named, job_run, &job, job_drop), 6);
+	cr_assert_eq(job.ran, 1);
+	cr_assert_eq(dropped, 0);
+	return 0;
+}
+
+enum { CROWD = 50 };
+
+/* What was accepted is run by the threads that there are. */
+OFFLOAD_TEST(crowd_is_served_by_one_thread_if_there_is_no_other, 8)
+{
+	static struct job jobs[CROWD];
+	SOON_GROUP(g);
+
+	atomic_store(&threads_allowed, 1);
+	for (int i = 0; i < CROWD; i++) {
+		job_init(&jobs[i], 0);
+		cr_assert_eq(soon_spawn(&g, job_now, &jobs[i]), 0);
+	}
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	for (int i = 0; i < CROWD; i++) {
+		cr_assert_eq(jobs[i].ran, 1);
+		cr_assert(pthread_equal(jobs[i].thread, jobs[0].thread));
+	}
 	return 0;
 }
 
