@@ -67,6 +67,7 @@ void soon__lane_rung(soon_callback *callback)
 	while (newest) {
 		struct soon__job *older = newest->next_done;
 
+		__builtin_prefetch((const void *)newest->far);
 		newest->next_done = oldest;
 		oldest = newest;
 		newest = older;

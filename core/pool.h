@@ -29,6 +29,7 @@
 #include <stdatomic.h>
 
 #define SOON__POOL_WORDS (SOON_POOL_THREADS_MAX / 64)
+#define SOON__JOBS_FAR   8 /* results that the core fetches at a time; a power of two */
 
 struct soon__lane;
 struct soon__pool;
@@ -43,15 +44,16 @@ struct soon__job {
 	soon__fn fn;
 	uint64_t arg;
 	const soon_site *site;
-	struct soon__lane *lane;
 	struct soon__locals_view locals; /* the thread's, while it has the job */
 	struct soon__job *next_done;     /* in lane->done */
+	uintptr_t far;                   /* the address of one further on there; maybe gone */
 	int rc;                          /* the thread's, until the job is in lane->done */
 	atomic_bool is_cancelled;        /* set by the core, read by the thread */
 	bool is_done;                    /* the core's: `rc` has come */
 	bool has_stuck;                  /* others' threads cannot go on before it: see reenter.c */
 	bool is_detached;                /* it lies in a soon__detached, and may be left behind */
 
+	struct soon__lane *lane;
 	struct soon__wait wait;        /* the core's */
 	struct soon__list link;        /* the core's: in lane->waiting, or on none */
 	struct soon__reentry *reentry; /* the core's: what the thread has the task run; or NULL */
@@ -103,6 +105,8 @@ struct soon__worker {
 	_Atomic(const soon_site *) reentry;       /* that it waits for; NULL: none */
 	atomic_bool is_busy;                      /* with that job */
 	_Atomic(uint64_t) done, spins, spin_hits; /* one writer */
+	uintptr_t recent[SOON__JOBS_FAR];         /* where its last jobs were; its own */
+	unsigned recent_at;                       /* the oldest of them */
 };
 
 struct soon__pool {

@@ -339,6 +339,19 @@ static void name_after(struct soon__worker *worker, const soon_site *site)
 	(void)pthread_setname_np(pthread_self(), name);
 }
 
+/*
+ * The core goes through its results one after the other, and each is in the cache of the thread
+ * that wrote it. So that it can fetch several at a time, each holds the address of one that this
+ * thread has put in some time before. What was there may have gone since, but a fetch is harmless.
+ */
+static void point_ahead(struct soon__worker *worker, struct soon__job *job)
+{
+	uintptr_t *recent = &worker->recent[worker->recent_at++ % SOON__JOBS_FAR];
+
+	job->far = *recent;
+	*recent = (uintptr_t)job;
+}
+
 /* Gives the result to the core, which may free the job from the moment that it can see it. */
 static void give_back(struct soon__lane *lane, struct soon__job *job)
 {
@@ -379,8 +392,10 @@ static void run(struct soon__worker *worker, struct soon__lane *lane, struct soo
 	soon__job_current = NULL;
 	atomic_store_explicit(&worker->is_busy, false, memory_order_relaxed);
 	count(&worker->done);
-	if (job)
-		give_back(lane, job);
+	if (!job)
+		return;
+	point_ahead(worker, job);
+	give_back(lane, job);
 }
 
 /* Whether the thread may end: the pool does, or there are too many threads. */
