@@ -30,6 +30,7 @@ static inline long soon__rawcall(long number, long a, long b, long c, long d, lo
  * is aligned to 16. Not the C library's: sanitizers take that one for a fork.
  */
 static inline long soon__rawclone(
+	// NOLINTNEXTLINE(readability-non-const-parameter): the kernel writes through it
 	unsigned long flags, char *stack_end, int *ret_pidfd, void (*fn)(void *), void *arg)
 {
 	register long r10 __asm__("r10") = 0;
