@@ -61,6 +61,24 @@ static inline soon_ns soon__clock_now(struct soon__clock *clock)
 	return soon__clock_refresh(clock);
 }
 
+/*
+ * The moment that is `timeout` away, by CLOCK_REALTIME: for joins of threads, as ThreadSanitizer
+ * knows none by another clock. A step of that clock makes the timeout shorter or longer, no more.
+ */
+static inline struct timespec soon__clock_wall_after(soon_ns timeout)
+{
+	struct timespec end;
+
+	(void)clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += timeout / SOON_S(1);
+	end.tv_nsec += timeout % SOON_S(1);
+	if (end.tv_nsec >= SOON_S(1)) {
+		end.tv_nsec -= SOON_S(1);
+		end.tv_sec++;
+	}
+	return end;
+}
+
 /* Returns the time without noting it, so that a signal handler may ask. */
 static inline soon_ns soon__clock_peek(const struct soon__clock *clock)
 {

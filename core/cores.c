@@ -12,6 +12,7 @@
 #include "core/spi/park.h"
 
 #include "capture.h"
+#include "clock.h"
 #include "core.h"
 #include "cpus.h"
 #include "overflow.h"
@@ -21,7 +22,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	NAME_BYTES = 16, /* of the kernel, the end included */
@@ -286,21 +286,6 @@ int soon__cores_start(struct soon__run *run)
 	return (int)soon__park(&starter.wait);
 }
 
-/* By CLOCK_REALTIME: ThreadSanitizer knows no join by another clock. */
-static struct timespec after(soon_ns timeout)
-{
-	struct timespec end;
-
-	(void)clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += timeout / SOON_S(1);
-	end.tv_nsec += timeout % SOON_S(1);
-	if (end.tv_nsec >= SOON_S(1)) {
-		end.tv_nsec -= SOON_S(1);
-		end.tv_sec++;
-	}
-	return end;
-}
-
 static void member_join(const struct soon__run *run, const struct soon__member *member)
 {
 	static const char *const doing[] = {
@@ -315,7 +300,7 @@ static void member_join(const struct soon__run *run, const struct soon__member *
 	soon_ns timeout = run->opts.grace, waited = 0;
 
 	for (;;) {
-		struct timespec end = after(timeout);
+		struct timespec end = soon__clock_wall_after(timeout);
 		char calls[CALLS_BYTES];
 		struct soon__text text;
 

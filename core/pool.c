@@ -11,6 +11,7 @@
 #include <soon/mem.h>
 
 #include "capture.h"
+#include "clock.h"
 #include "core.h"
 #include "cpus.h"
 #include "pool_lane.h"
@@ -312,25 +313,6 @@ bool soon__pool_has_jobs(struct soon__pool *pool)
 
 /* The end. */
 
-/*
- * When the threads should have ended, by CLOCK_REALTIME: ThreadSanitizer knows no join by another
- * clock. A step of it makes the grace shorter or longer, no more. Not the core's clock: threads
- * live in real time even when the core does not.
- */
-static struct timespec grace_end(soon_ns grace)
-{
-	struct timespec end;
-
-	(void)clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += grace / SOON_S(1);
-	end.tv_nsec += grace % SOON_S(1);
-	if (end.tv_nsec >= SOON_S(1)) {
-		end.tv_nsec -= SOON_S(1);
-		end.tv_sec++;
-	}
-	return end;
-}
-
 static void report_stuck(const struct soon__worker *worker)
 {
 	const soon_site *last = atomic_load_explicit(&worker->last, memory_order_relaxed);
@@ -351,7 +333,8 @@ static void report_stuck(const struct soon__worker *worker)
 /* Joins all threads; false: one was left behind, with all that it may look at. */
 static bool join_all(struct soon__pool *pool, soon_ns grace)
 {
-	struct timespec deadline = grace_end(grace);
+	/* Not by the core's clock: threads live in real time even when the core does not. */
+	struct timespec deadline = soon__clock_wall_after(grace);
 	bool have_all_ended = true;
 
 	for (unsigned i = 0; i < SOON_POOL_THREADS_MAX; i++) {

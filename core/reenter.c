@@ -8,13 +8,11 @@
  * service group.
  */
 #include "core.h"
+#include "futex.h"
 #include "pool.h"
 #include "switch.h"
 
-#include <linux/futex.h>
 #include <stdio.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* Lies in the thread's frame until it is answered. */
 struct soon__reentry {
@@ -35,14 +33,14 @@ static void answer(struct soon__reentry *self, int rc)
 	self->rc = rc;
 	/* Release: pairs with wait_for_answer(). If the frame goes first, nobody is woken. */
 	atomic_store_explicit(&self->is_answered, 1, memory_order_release);
-	(void)syscall(SYS_futex, &self->is_answered, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	soon__futex_wake(&self->is_answered);
 }
 
 static int wait_for_answer(struct soon__reentry *self)
 {
 	/* Acquire: pairs with answer(). */
 	while (atomic_load_explicit(&self->is_answered, memory_order_acquire) == 0)
-		(void)syscall(SYS_futex, &self->is_answered, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+		soon__futex_wait(&self->is_answered, 0, SOON_NEVER);
 	return self->rc;
 }
 
