@@ -24,7 +24,7 @@ is() {
 }
 
 start() {
-	"$1" >"$dir/out" 2>"$dir/err" &
+	"$@" >"$dir/out" 2>"$dir/err" &
 	pid=$!
 	tries=0
 	until port=$(sed -n 's/^port //p' "$dir/out") && [ -n "$port" ]; do
@@ -105,3 +105,22 @@ if command -v wrk >/dev/null; then
 	! grep -E 'Non-2xx|Socket errors' "$dir/wrk" || fail "wrk: $(cat "$dir/wrk")"
 fi
 stop
+
+# On two cores, and the end in the middle of a load: every request that came in is answered.
+for setting in uneven_max=0 uneven_max=1; do
+	start "$1" cores=2 "$setting"
+	is 12345 "$(ask "$url/hello/[1-5]")" "five on one connection"
+	if command -v wrk >/dev/null; then
+		wrk -t1 -c50 -d1 "$url/" >"$dir/wrk"
+		! grep -E 'Non-2xx|Socket errors' "$dir/wrk" || fail "wrk: $(cat "$dir/wrk")"
+		wrk -t1 -c50 -d2 "$url/" >"$dir/wrk" &
+		load=$!
+		sleep 0.5
+		stop
+		wait "$load" || true
+		! grep 'Non-2xx' "$dir/wrk" || fail "wrk: $(cat "$dir/wrk")"
+		[ "$(told idlest)" -gt 100 ] || fail "one core served only $(told idlest)"
+	else
+		stop
+	fi
+done

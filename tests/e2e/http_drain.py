@@ -75,6 +75,10 @@ class DrainOfTwoCoresUnderLoad(DrainUnderLoad):
     SETTINGS = ("cores=2",)
 
 
+class DrainOfBalancedCoresUnderLoad(DrainUnderLoad):
+    SETTINGS = ("cores=2", "uneven_max=1")
+
+
 class Killed(unittest.TestCase):
     """What a client sees of a service that is killed on the way: an end, not a wait."""
 

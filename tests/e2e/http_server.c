@@ -17,6 +17,7 @@ static soon_http_stats stats[CORES_MAX];
 static soon_service_stats service_stats[CORES_MAX];
 static unsigned failures_told; /* on the first one */
 static unsigned cores = 1;
+static unsigned uneven_max;
 static char filler[65536];
 
 static int64_t number(const soon_http_request *req, const char *name)
@@ -310,6 +311,10 @@ static bool set(const char *arg)
 		cores = (unsigned)value;
 		return true;
 	}
+	if (len == 10 && memcmp(arg, "uneven_max", len) == 0) {
+		uneven_max = (unsigned)value;
+		return true;
+	}
 #define SET(name, field, unit)                                                                     \
 	if (len == sizeof(name) - 1 && memcmp(arg, name, len) == 0) {                              \
 		server.field = unit(value);                                                        \
@@ -330,16 +335,18 @@ static bool set(const char *arg)
 
 static int end(int rc)
 {
-	uintmax_t accepted = 0, requests = 0, replies = 0;
+	uintmax_t accepted = 0, requests = 0, replies = 0, idlest = UINTMAX_MAX;
 
 	for (unsigned i = 0; i < cores; i++) {
 		accepted += service_stats[i].accepted;
 		requests += stats[i].requests;
+		if (stats[i].requests < idlest)
+			idlest = stats[i].requests;
 		for (unsigned class = 2; class <= 5; class ++)
 			replies += stats[i].replies[class];
 	}
-	(void)printf("end %d accepted %ju requests %ju replies %ju reports %ju\n", rc, accepted,
-		requests, replies, (uintmax_t)soon_report_errors());
+	(void)printf("end %d accepted %ju requests %ju replies %ju reports %ju idlest %ju\n", rc,
+		accepted, requests, replies, (uintmax_t)soon_report_errors(), idlest);
 	return rc;
 }
 
@@ -347,7 +354,7 @@ static int app(void *unused)
 {
 	SOON_GROUP(g, .name = "http");
 	soon_listen_opts opts = { .reuse_port = cores > 1 };
-	soon_cores_service service = { .serve = serve };
+	soon_cores_service service = { .serve = serve, .uneven_max = uneven_max };
 	soon_addr addr;
 	int rc = soon_listen("127.0.0.1:0", &opts, &service.listener);
 
