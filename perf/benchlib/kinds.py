@@ -175,10 +175,15 @@ class Quiet:
 
 class Cores:
     """
-    What an added core gives. Each core has a CPU, and each CPU a load of its own, so that a core is
-    loaded alike in both. The first figure is by the server's CPU time: 2 where an exchange costs on
-    two cores what it costs on one. The elapsed one is for information: the load doubles with the
-    server, and what the two pass to each other crosses CPUs.
+    What an added core gives, by the server's CPU time for an exchange: 2 where one on two cores
+    costs what it costs on one. Each CPU has a load of its own, and a core serves that of its CPU,
+    so that all cores work alike in all configurations:
+
+      apart    two processes of one core each, at the same time
+      alone    one of these, the other CPU at rest; each in turn
+      two      one process of two cores
+      mixed    the same, but the kernel spreads the connections by its hash: half of the messages
+               go to the other CPU, which loopback makes the sender pay for
     """
 
     def __init__(self, server, load, bar):
@@ -186,32 +191,43 @@ class Cores:
         self.arguments = load.split()
         self.bar = bar
 
+    def start(self, programs):
+        one, two = f"{self.server} --cores=1", f"{self.server} --cores=2"
+        for spec, cpus in ((one, (SERVER_CPU,)), (one, (LOAD_CPU,)), (f"{two} --by-cpu", BOTH),
+                           (two, BOTH)):
+            yield programs.start(spec, cpus, is_batch=True)
+
+    def block(self, programs, load, is_reversed):
+        """The costs of each configuration, in turns there and back."""
+        costs = {"apart": [], "alone": [], "two": [], "mixed": []}
+        servers = []
+        try:
+            servers.extend(self.start(programs))
+            first, second, two, mixed = servers
+            turns = [("apart", {SERVER_CPU: first, LOAD_CPU: second}), ("two", dict.fromkeys(
+                BOTH, two)), ("alone", {SERVER_CPU: first}), ("alone", {LOAD_CPU: second}),
+                ("mixed", dict.fromkeys(BOTH, mixed))]
+            if is_reversed:
+                turns.reverse()
+            for name, loaded in turns + turns[::-1]:
+                costs[name].append(programs.loads(loaded, load))
+        finally:
+            for server in servers:
+                server.stop()
+        return {name: statistics.mean(values) for name, values in costs.items()}
+
     def measure(self, programs, plan):
         load = [*self.arguments, f"--warmup={plan.warmup}", f"--seconds={plan.seconds}"]
-        configurations = {"A": (SERVER_CPU,), "B": (SERVER_CPU, LOAD_CPU)}
-        by_cpu, by_time, costs = [], [], {"A": [], "B": []}
-        for block in range(plan.blocks):
-            servers = {}
-            cost, rate = {"A": [], "B": []}, {"A": [], "B": []}
-            try:
-                for side, cpus in configurations.items():
-                    servers[side] = programs.start(f"{self.server} --cores={len(cpus)}", cpus)
-                for side in "ABBA" if block % 2 == 0 else "BAAB":
-                    cpu_ns, per_second = programs.loads(
-                        servers[side], load, configurations[side])
-                    cost[side].append(cpu_ns)
-                    rate[side].append(per_second)
-            finally:
-                for server in servers.values():
-                    server.stop()
-            for side, values in cost.items():
-                costs[side].append(statistics.mean(values))
-            by_cpu.append(2 * costs["A"][-1] / costs["B"][-1])
-            by_time.append(statistics.mean(rate["B"]) / statistics.mean(rate["A"]))
-        note = (f"{statistics.median(costs['A']) / 1000:.3f} us of server CPU each on one core, "
-                f"{statistics.median(costs['B']) / 1000:.3f} us on two")
-        title = f"{' '.join(self.arguments)}, 2 cores against 1"
+        blocks = [self.block(programs, load, block % 2 != 0) for block in range(plan.blocks)]
+        note = "us of server CPU each: " + ", ".join(
+            f"{statistics.median(block[name] for block in blocks) / 1000:.3f} {name}"
+            for name in blocks[0])
+        title = " ".join(self.arguments)
         return [
-            Figure(f"{title}: work by server CPU", "times", by_cpu, self.bar, note),
-            Figure(f"{title}: elapsed, the load on the same CPUs", "times", by_time, Bar()),
+            Figure(f"{title}: 2 cores against 2 processes of 1, work by CPU", "times",
+                   [2 * block["apart"] / block["two"] for block in blocks], self.bar, note),
+            Figure(f"{title}: the same against 1 core, the other CPU at rest", "times",
+                   [2 * block["alone"] / block["two"] for block in blocks], Bar()),
+            Figure(f"{title}: the same, connections spread by the kernel's hash", "times",
+                   [2 * block["alone"] / block["mixed"] for block in blocks], Bar()),
         ]

@@ -26,8 +26,13 @@ class Failed(Exception):
     """A measurement that went wrong: a wrong reply, a dead server, an unreadable result."""
 
 
-def settle(*cpus):
-    """Runs in the child before the program: its CPUs, above other work, many files."""
+def settle(*cpus, is_batch=False):
+    """
+    Runs in the child before the program: its CPUs, above other work, many files. In batch it is
+    not preempted by what it wakes up.
+    """
+    if is_batch:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     os.sched_setaffinity(0, {cpu % os.cpu_count() for cpu in cpus})
     try:
         # A session of its own is a scheduling group of its own, and the group has a priority, too.
@@ -62,10 +67,10 @@ def wait_listening(port, deadline):
 class Server:
     """A running server: `pid` is the process whose CPU time counts."""
 
-    def __init__(self, argv, cpus=(SERVER_CPU,)):
+    def __init__(self, argv, cpus=(SERVER_CPU,), is_batch=False):
         self.process = subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            preexec_fn=lambda: settle(*cpus))
+            preexec_fn=lambda: settle(*cpus, is_batch=is_batch))
         self.pid = self.process.pid
         self.port = 0
 
@@ -148,33 +153,34 @@ class Programs:
     def has(self, spec):
         return (self.build / spec.split()[0]).exists()
 
-    def start(self, spec, cpus=(SERVER_CPU,)):
+    def start(self, spec, cpus=(SERVER_CPU,), is_batch=False):
         """Starts "nginx" or "program --flag ..."."""
         words = spec.split()
         if words[0] == "nginx":
             return Nginx()
-        return Server([self.path(words[0]), *words[1:]], cpus).read_port()
+        return Server([self.path(words[0]), *words[1:]], cpus, is_batch).read_port()
 
-    def begin_load(self, server, arguments, cpu):
+    def begin_load(self, server, arguments, cpu, is_batch=False):
         argv = [self.path("load"), *arguments, f"--port={server.port}", f"--pid={server.pid}"]
         return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                preexec_fn=lambda: settle(cpu))
+                                preexec_fn=lambda: settle(cpu, is_batch=is_batch))
 
     def load(self, server, arguments):
         """One load on a running server; returns what the load program measured."""
         return end_load(self.begin_load(server, arguments, LOAD_CPU))
 
-    def loads(self, server, arguments, cpus):
+    def loads(self, servers, arguments):
         """
-        A load on each CPU, at the same time. Returns the server's CPU time for one exchange, and
-        the exchanges of all loads in a second.
+        A load on each CPU at the same time, each on the server that is given for that CPU, all in
+        batch. Returns the CPU time of the servers for one exchange.
         """
-        running = [self.begin_load(server, arguments, cpu) for cpu in cpus]
+        running = [self.begin_load(server, arguments, cpu, is_batch=True)
+                   for cpu, server in servers.items()]
         results = [end_load(load) for load in running]
-        completed = sum(result["completed"] for result in results)
-        # Each watches the whole server; their windows are apart by the start of a process.
-        cpu_ns = sum(result["server_cpu_ns"] for result in results) / len(results)
-        return cpu_ns / completed, sum(result["per_second"] for result in results)
+        # Each watches its whole server; the windows are apart by the start of a process.
+        watchers = len(servers) / len(set(servers.values()))
+        cpu_ns = sum(result["server_cpu_ns"] for result in results) / watchers
+        return cpu_ns / sum(result["completed"] for result in results)
 
     def micro(self, spec, cpus=(SERVER_CPU,), debug=""):
         """One run of a micro benchmark, debugging these words; returns its figures by name."""

@@ -10,16 +10,52 @@
 #include <soon/task.h>
 #include <soon/time.h>
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
-#define GRACE SOON_S(2)
+#define GRACE   SOON_S(2)
+#define FDS_MAX 64 /* the listening socket is among the first */
 
 static int serve_one(soon_listener *listener, void *service)
 {
 	const struct service *shared = service;
 
 	return shared->serve(listener, shared);
+}
+
+/*
+ * Makes the kernel choose the socket by the CPU that a connection is made on, which loopback
+ * also receives on. The sockets are numbered as they begin to listen, so the first is that of the
+ * first core, which stays on the CPU that the run began on; the others follow it. No service would
+ * do this; it keeps what the load does out of what cores cost.
+ */
+static int choose_by_cpu(unsigned cores)
+{
+	uint32_t ahead = cores - (uint32_t)sched_getcpu() % cores;
+	struct sock_filter by_cpu[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_CPU)),
+		BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, ahead),
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, cores),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	struct sock_fprog program = { sizeof(by_cpu) / sizeof(by_cpu[0]), by_cpu };
+
+	for (int fd = 0; fd < FDS_MAX; fd++) {
+		int listens = 0;
+		socklen_t bytes = sizeof(listens);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes) != 0 || !listens)
+			continue;
+		if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+			    sizeof(program)) != 0)
+			return -errno;
+		return 0;
+	}
+	return -EBADF;
 }
 
 static int app(struct service *service)
@@ -33,6 +69,8 @@ static int app(struct service *service)
 	SOON_GROUP(group, .name = "service");
 	(void)snprintf(where, sizeof(where), "127.0.0.1:%u", (unsigned)service->opts->port);
 	rc = soon_listen(where, &opts, &cores.listener);
+	if (rc == 0 && service->opts->is_by_cpu)
+		rc = choose_by_cpu(service->opts->cores);
 	if (rc == 0) {
 		soon_listener_addr(cores.listener, &addr);
 		server_announce(soon_addr_port(&addr));
