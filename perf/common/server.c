@@ -53,8 +53,7 @@ void server_parse(int argc, char **argv, struct server_opts *ret_opts)
 		{ "no-deadline", KEY_NO_DEADLINE, NULL, 0, "no deadline around reads", 0 },
 		{ "cores", KEY_CORES, "N", 0, "serve on N cores; 1, the default", 0 },
 		{ "by-cpu", KEY_BY_CPU, NULL, 0,
-			"a core serves the connections made on its CPU; for the first N CPUs",
-			0 },
+			"a core serves the connections made on its CPU; for the first N CPUs", 0 },
 		{ 0 },
 	};
 	static const struct argp argp = {
