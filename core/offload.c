@@ -168,6 +168,15 @@ int soon__job_run(struct soon__job *job)
 	}
 }
 
+/* A -ECANCELED of the function's own would tell the task that its scope is cancelled. */
+static SOON_COLD int stray_cancel(const struct soon__job *job)
+{
+	soon_report_at(SOON_REPORT_ERROR, -EIO, job->site,
+		"offload of '%s': it gave -ECANCELED although nobody cancelled it",
+		job->site->what);
+	return -EIO;
+}
+
 int soon__offload(soon_pool *pool, soon__fn fn, uint64_t arg, const soon_site *site)
 {
 	_Alignas(64) struct soon__job job = { 0 };
@@ -181,5 +190,9 @@ int soon__offload(soon_pool *pool, soon__fn fn, uint64_t arg, const soon_site *s
 		return -EAGAIN;
 	soon__job_init(&job, lane, fn, arg, site);
 	job.locals.locals = soon__core->sched.current->locals;
-	return soon__job_run(&job);
+	rc = soon__job_run(&job);
+	if (SOON_UNLIKELY(rc == -ECANCELED) && job.is_done &&
+		!soon__task_is_cancelled(soon__core->sched.current))
+		return stray_cancel(&job);
+	return rc;
 }

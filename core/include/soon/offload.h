@@ -80,7 +80,7 @@ SOON_API SOON_NODISCARD int soon__offload(
  * Errors: -ECANCELED; -EAGAIN no thread could be started and none is running; -EDEADLK all threads
  * of the pool wait for functions that they re-entered and that wait for a thread of this pool, of
  * which this call would be the last: reported once; -EPERM not in a task; otherwise what `fn`
- * returned.
+ * returned, and -EIO after a report if that was -ECANCELED though nobody has cancelled the task.
  * Limits: see soon_pool_opts; calls beyond wait, in the order of each core's.
  */
 #define soon_offload_with(pool, fn, arg)                                                           \

@@ -207,6 +207,46 @@ OFFLOAD_TEST(cancelled_while_it_waits_for_a_thread_never_runs, 1)
 	return 0;
 }
 
+static int give(int rc)
+{
+	return rc;
+}
+
+/* It would be taken for the task's own cancel. */
+OFFLOAD_TEST(stray_cancel_is_an_error, 1)
+{
+	cr_assert_eq(soon_offload(give, -ECANCELED), -EIO);
+	soon_test_reports_expected = 1;
+	cr_assert_eq(soon_yield(), 0);
+	return 0;
+}
+
+static int give_up(struct job *job)
+{
+	job_run(job);
+	return soon_offload_cancelled() ? -ECANCELED : 0;
+}
+
+static int offload_to_give_up(struct job *job)
+{
+	return soon_offload(give_up, job);
+}
+
+OFFLOAD_TEST(cancelled_function_may_say_so, 1)
+{
+	struct job job;
+	SOON_GROUP(g);
+
+	job_init(&job, 0);
+	cr_assert_eq(soon_spawn(&g, offload_to_give_up, &job), 0);
+	wait_as_task(&job.begun);
+	soon_group_cancel(&g, "now");
+	sem_post(&job.go);
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(job.ran, 1);
+	return 0;
+}
+
 static int offload_then_yield(struct job *job)
 {
 	cr_assert_eq(soon_offload(job_run, job), 55);
