@@ -258,6 +258,125 @@ SOON_TEST_PLAIN(quit, each_core_writes_its_own_in_turn)
 	cr_assert(is_default());
 }
 
+/* A run on a thread that blocks the signal: what is passed to it waits there. */
+
+static void set_blocked(bool is_blocked)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGQUIT);
+	cr_assert_eq(pthread_sigmask(is_blocked ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL), 0);
+}
+
+static bool is_pending(void)
+{
+	sigset_t set;
+
+	cr_assert_eq(sigpending(&set), 0);
+	return sigismember(&set, SIGQUIT) == 1;
+}
+
+static void *quit_here(void *unused)
+{
+	(void)unused;
+	set_blocked(false);
+	cr_assert_eq(pthread_kill(pthread_self(), SIGQUIT), 0);
+	return NULL;
+}
+
+static int quit_elsewhere(void *unused)
+{
+	pthread_t thread;
+
+	(void)unused;
+	cr_assert_eq(pthread_create(&thread, NULL, quit_here, NULL), 0);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert(is_pending());
+	return 0;
+}
+
+SOON_TEST_PLAIN(quit, what_was_passed_to_a_run_does_not_outlive_it)
+{
+	(void)signal(SIGQUIT, SIG_DFL);
+	set_blocked(true);
+	cr_assert_eq(FAKE_RUN(NULL, quit_elsewhere, NULL), 0);
+	cr_assert(is_default());
+	cr_assert_not(is_pending());
+	set_blocked(false); /* and the process lives */
+}
+
+static void *run_core_unblocked(void *unused)
+{
+	set_blocked(false);
+	return run_core(unused);
+}
+
+static int quit_beside_another(pthread_t *other)
+{
+	cr_assert_eq(pthread_create(other, NULL, run_core_unblocked, NULL), 0);
+	while (atomic_load(&begun) < 1)
+		(void)usleep(1000);
+	return quit_elsewhere(NULL);
+}
+
+SOON_TEST_PLAIN(quit, a_run_that_ends_passes_on_what_it_did_not_take)
+{
+	pthread_t other;
+	char *text;
+
+	(void)signal(SIGQUIT, SIG_DFL);
+	set_blocked(true);
+	capture_begin();
+	cr_assert_eq(FAKE_RUN(NULL, quit_beside_another, &other), 0);
+	capture_wait(1);
+	atomic_store(&is_over, true);
+	cr_assert_eq(pthread_join(other, NULL), 0);
+	text = capture_end();
+	cr_assert_eq(dumps_in(text), 1, "%s", text);
+	free(text);
+	cr_assert(is_default());
+}
+
+static int end_at_once(void *unused)
+{
+	(void)unused;
+	return 0;
+}
+
+static void *run_often(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&is_over))
+		cr_assert_eq(FAKE_RUN(NULL, end_at_once, NULL), 0);
+	return NULL;
+}
+
+SOON_TEST_PLAIN(quit, runs_that_come_and_go_while_it_is_passed_on)
+{
+	enum { SIGNALS = 200 };
+	pthread_t threads[CORES], first;
+
+	(void)signal(SIGQUIT, SIG_DFL);
+	capture_begin();
+	/* One that stays, so that the signal keeps its handler. */
+	cr_assert_eq(pthread_create(&first, NULL, run_core, NULL), 0);
+	while (atomic_load(&begun) < 1)
+		(void)usleep(1000);
+	for (int i = 0; i < CORES; i++)
+		cr_assert_eq(pthread_create(&threads[i], NULL, run_often, NULL), 0);
+	for (int i = 0; i < SIGNALS; i++) {
+		cr_assert_eq(pthread_kill(pthread_self(), SIGQUIT), 0);
+		(void)usleep(100);
+	}
+	atomic_store(&is_over, true);
+	for (int i = 0; i < CORES; i++)
+		cr_assert_eq(pthread_join(threads[i], NULL), 0);
+	cr_assert_eq(pthread_join(first, NULL), 0);
+	free(capture_end());
+	cr_assert(is_default());
+}
+
 /* Signals as fast as they can be taken, at tasks that come and go. */
 
 enum { STORM = 300 };
