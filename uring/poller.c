@@ -37,5 +37,5 @@ int soon__poller_open(const soon_opts *opts, soon_core *core, struct soon__polle
 			"this version has no epoll back end, only io_uring");
 		return -EOPNOTSUPP;
 	}
-	return soon__ring_open(core, ret_poller);
+	return soon__ring_open(core, opts->grace, ret_poller);
 }

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SQ_COUNT  512u
@@ -182,6 +183,8 @@ static void submit_queued(struct soon__ring *ring)
 
 static void submit_cancels(struct soon__ring *ring)
 {
+	if (SOON_UNLIKELY(ring->stop_reports < soon__ring_tuning.cancels_after_reports))
+		return;
 	while (!soon__list_is_empty(&ring->cancels)) {
 		struct io_uring_sqe *sqe = get_sqe(ring);
 		struct soon__op *op;
@@ -406,15 +409,66 @@ static void add_left(const char *what, int fd, void *data)
 	soon__text_int(text, fd);
 }
 
-static void report_left(struct soon__io *io, unsigned count)
+enum { LEFT_NAMES_BYTES = 256 }; /* cut beyond: a count says how many */
+
+static void name_left(struct soon__io *io, char names[static LEFT_NAMES_BYTES])
 {
 	struct soon__text text;
-	char names[256]; /* cut beyond: the count says how many */
 
-	soon__text_init(&text, names, sizeof names, SOON__TEXT_NO_FD);
+	soon__text_init(&text, names, LEFT_NAMES_BYTES, SOON__TEXT_NO_FD);
 	soon__ops_each(io, add_left, &text);
+}
+
+static void report_left(struct soon__io *io, unsigned count)
+{
+	char names[LEFT_NAMES_BYTES];
+
+	name_left(io, names);
 	soon_report_file(SOON_REPORT_ERROR, -EBUSY,
 		"%u I/O operations were left in flight at the end of the run: %s", count, names);
+}
+
+/* Real time: the core's clock stands still by now. */
+static soon_ns stop_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return SOON_S(ts.tv_sec) + ts.tv_nsec;
+}
+
+static void report_unended(struct soon__ring *ring, soon_ns waited)
+{
+	char names[LEFT_NAMES_BYTES];
+
+	ring->stop_reports++;
+	name_left(&ring->io, names);
+	soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
+		"%u I/O operations were cancelled %lld ms ago at the end of the run, and the "
+		"kernel has not ended them; the run waits on, for their memory is lent: %s",
+		ring->io.inflight, (long long)(waited / SOON_MS(1)), names);
+}
+
+/*
+ * Reaps until nothing is in flight. Nothing else would do, for what the kernel still has it may
+ * still write to; so who waits for longer than the grace is told for what, each time twice as late.
+ */
+static void reap_all(struct soon__ring *ring)
+{
+	static const soon_ns look_again = SOON_S(3600); /* the kernel adds it to its own time */
+	soon_ns begun = stop_now(), wait = ring->grace;
+	int rc = 0;
+
+	while (rc == 0 && (ring->io.inflight > 0 || ring->is_bell_armed)) {
+		soon_ns waited = stop_now() - begun, left;
+
+		if (waited >= wait) {
+			report_unended(ring, waited);
+			wait = (waited + SOON_MS(1)) * 2;
+		}
+		left = wait - waited < look_again ? wait - waited : look_again;
+		rc = turn(ring, soon__list_is_empty(&ring->tries) ? left : 0);
+	}
 }
 
 static void ring_stop(struct soon__poller *poller)
@@ -423,7 +477,6 @@ static void ring_stop(struct soon__poller *poller)
 	struct soon__bufs *bufs = &ring->io.bufs;
 	struct soon__closer closer = { 0 };
 	struct io_uring_sqe *sqe;
-	int rc = 0;
 
 	if (ring_inflight(poller) > 0)
 		report_left(&ring->io, ring_inflight(poller));
@@ -437,8 +490,7 @@ static void ring_stop(struct soon__poller *poller)
 		io_uring_prep_cancel64(sqe, TAG_BELL, 0);
 		sqe->user_data = TAG_NONE;
 	}
-	while (rc == 0 && (ring->io.inflight > 0 || ring->is_bell_armed))
-		rc = turn(ring, soon__list_is_empty(&ring->tries) ? SOON_NEVER : 0);
+	reap_all(ring);
 }
 
 static void ring_each_inflight(
@@ -564,7 +616,7 @@ static void report_choice(const struct soon__ring *ring)
 		ring->io.has_try ? ", sends without completion" : "");
 }
 
-int soon__ring_open(soon_core *core, struct soon__poller **ret_poller)
+int soon__ring_open(soon_core *core, soon_ns grace, struct soon__poller **ret_poller)
 {
 	const struct soon__ring_tuning *tuning = &soon__ring_tuning;
 	struct soon__ring *ring = soon_zalloc(sizeof(*ring));
@@ -579,6 +631,7 @@ int soon__ring_open(soon_core *core, struct soon__poller **ret_poller)
 	soon__list_init(&ring->tries);
 	ring->thread = pthread_self();
 	ring->bell_fd = -1;
+	ring->grace = grace;
 	rc = soon__probe_open(or_default(tuning->sq_count, SQ_COUNT),
 		or_default(tuning->cq_count, CQ_COUNT), ~tuning->setup_flags_off, &ring->uring);
 	if (rc < 0) {

@@ -22,6 +22,7 @@ struct soon__ring_tuning {
 	unsigned buf_count;
 	unsigned buf_goal;
 	bool try_off;
+	unsigned cancels_after_reports; /* none reach the kernel before so many at the end */
 };
 
 /* Of the provided buffers; there is one group. */
@@ -46,8 +47,10 @@ struct soon__ring {
 	uint16_t generation;  /* of the latest operation */
 	bool is_reaping;      /* handlers run: no system call from inside */
 	bool is_bell_armed;
-	bool is_stopping; /* the bell is not armed again */
-	int bell_fd;      /* an eventfd; wake() writes, the ring reads */
+	bool is_stopping;      /* the bell is not armed again */
+	unsigned stop_reports; /* since then, of operations that do not end */
+	soon_ns grace;         /* before the first of them */
+	int bell_fd;           /* an eventfd; wake() writes, the ring reads */
 	uint64_t bell_value;
 	struct soon__list unsubmitted; /* QUEUED operations, the oldest first */
 	struct soon__list cancels;     /* CANCELLING ones whose cancel is not submitted yet */
@@ -59,7 +62,8 @@ struct soon__ring {
 /* The ring of the running core; aborts if it runs on another poller. For tests and watching. */
 struct soon__ring *soon__ring_self(void);
 
-int soon__ring_open(soon_core *core, struct soon__poller **ret_poller);
+/* `grace`: how long the end of the run waits for the kernel before it says so. */
+int soon__ring_open(soon_core *core, soon_ns grace, struct soon__poller **ret_poller);
 
 /* Fills a submission entry but for user_data and what a try adds. */
 void soon__sqe_encode(struct io_uring_sqe *sqe, const struct soon__op *op);

@@ -396,3 +396,20 @@ SOON_TEST_PLAIN(acceptor, left_open_is_named_at_the_end_of_the_run)
 	(void)close(forgotten_fd);
 	soon_test_reports_expected = 1;
 }
+
+SOON_TEST_PLAIN(acceptor, an_operation_that_the_kernel_does_not_end_is_told_of_again_and_again)
+{
+	static const char expected[] = "the kernel has not ended them; the run waits on, for their "
+				       "memory is lent: accept (listener) fd ";
+	const soon_opts opts = { .grace = SOON_MS(1) };
+	struct kit_reports reports;
+
+	kit_reports_keep(&reports);
+	soon__ring_tuning = (struct soon__ring_tuning){ .cancels_after_reports = 2 };
+	cr_assert_eq(soon_run_with(&opts, forget_acceptor, NULL), 0);
+	soon__ring_tuning = (struct soon__ring_tuning){ 0 };
+	cr_assert_geq(reports.count, 3, "%s", reports.text);
+	cr_assert_not_null(strstr(reports.text, expected), "%s", reports.text);
+	(void)close(forgotten_fd);
+	soon_test_reports_expected = reports.count;
+}
