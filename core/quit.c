@@ -66,7 +66,7 @@ static bool pass_to(struct place *place)
 	info.si_pid = getpid();
 	info.si_uid = getuid();
 	info.si_value.sival_ptr = place;
-	/* In the order of all: who leaves says so and then reads `passing`; see wait_for_passing(). */
+	/* In the order of all: who leaves says so, then reads this; see wait_for_passing(). */
 	(void)atomic_fetch_add_explicit(&passing, 1, memory_order_seq_cst);
 	thread = atomic_load_explicit(&place->thread, memory_order_seq_cst);
 	if (thread > 0) {

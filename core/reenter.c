@@ -10,6 +10,7 @@
 #include "core.h"
 #include "futex.h"
 #include "pool.h"
+#include "run.h"
 #include "switch.h"
 
 #include <stdio.h>
@@ -100,6 +101,7 @@ static int spawn_alone(struct soon__reentry *self)
 		return rc;
 	core->external_count--; /* while it waits it wakes nobody: see detach.c */
 	soon__task_launch(task, &core->service, SOON__CALL(run_alone, self), self->site);
+	soon__run_watch_late(&core->service);
 	return 0;
 }
 

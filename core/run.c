@@ -64,6 +64,12 @@ static void cancel_outer(struct soon__group *group)
 		soon__stuck_watch(group);
 }
 
+void soon__run_watch_late(struct soon__group *group)
+{
+	if (SOON_UNLIKELY(group->core->is_ending))
+		soon__stuck_watch(group);
+}
+
 /* On each core, once. */
 static void end_here(soon_core *core)
 {

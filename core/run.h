@@ -34,6 +34,8 @@ enum soon__stage {
 	SOON__STAGE_CLOSED,
 };
 
+struct soon__group;
+
 /* A core beyond the first, and its thread. */
 struct soon__member {
 	struct soon__run *run;
@@ -92,6 +94,12 @@ void soon__run_main_ended(struct soon__run *run);
 
 /* Says so to the others, which by then run. */
 void soon__run_tell_end(struct soon__run *run);
+
+/*
+ * A task has begun in a group that the end of the run cancels: where that has been, it was too late
+ * for the report that a stuck one gets, and is watched from here.
+ */
+void soon__run_watch_late(struct soon__group *group);
 
 /* A core has no task left, and goes to rest: whether the run is over. */
 bool soon__run_rest(struct soon__run *run, soon_core *core);

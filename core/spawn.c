@@ -10,6 +10,7 @@
 #include <soon/group.h>
 
 #include "fork.h"
+#include "run.h"
 #include "task_make.h"
 
 #include <string.h>
@@ -175,5 +176,6 @@ int soon__background(soon__fn fn, uint64_t arg, const soon_site *site)
 	if (rc < 0)
 		return rc;
 	soon__task_launch(task, &soon__core->service, fn, arg, site);
+	soon__run_watch_late(&soon__core->service);
 	return 0;
 }

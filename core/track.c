@@ -95,7 +95,8 @@ void soon__track_close(struct soon__track *track)
 	(void)pthread_mutex_lock(&lock);
 	/* A run that has ended meanwhile has let go of it. */
 	if (track->link.next && track->forks == forks)
-		forget(track);
+		soon__list_remove(&track->link);
+	track->link.next = NULL; /* a parent process has it on a list that is not ours */
 	track->run_id = 0;
 	(void)pthread_mutex_unlock(&lock);
 }

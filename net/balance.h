@@ -57,6 +57,12 @@ static inline bool soon__seat_is_open(const struct soon__seat *seat)
 	return !(atomic_load_explicit(&seat->load, memory_order_relaxed) & SOON__SEAT_CLOSED);
 }
 
+/* Whether it may be opened: nobody serves with it. Asked by its own core. */
+static inline bool soon__seat_is_free(const struct soon__seat *seat)
+{
+	return atomic_load_explicit(&seat->load, memory_order_relaxed) == SOON__SEAT_CLOSED;
+}
+
 static inline uint32_t soon__seat_load(const struct soon__seat *seat)
 {
 	return atomic_load_explicit(&seat->load, memory_order_relaxed) & ~SOON__SEAT_CLOSED;

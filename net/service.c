@@ -298,8 +298,11 @@ int soon_serve(const soon_service *service)
 	*sv.stats = (soon_service_stats){ 0 };
 	sv.conns_max = service->conns_max != 0 ? service->conns_max : conns_max_default();
 	sv.arrived_end = &sv.arrived;
-	/* A second service on this core's listener at the same time keeps out of the balance. */
-	if (service->listener->seat != NULL && !soon__seat_is_open(service->listener->seat))
+	/*
+	 * A second service on this core's listener keeps out of the balance while the first one
+	 * serves, also those connections that are left when it accepts no more.
+	 */
+	if (service->listener->seat != NULL && soon__seat_is_free(service->listener->seat))
 		sv.seat = service->listener->seat;
 	/* One place is kept for who comes here while others hand theirs on. */
 	soon__seat_open(sv.seat, sv.conns_max - 1, &sv);

@@ -737,3 +737,63 @@ SOON_TEST_PLAIN(cores, one_without_a_thread_does_not_start)
 	cr_assert_eq(THREAD_RUN(NULL, without_threads, NULL), 0);
 	soon_test_reports_expected = 1;
 }
+
+/* A task that begins on core 0 when the run has been ended there, and does not hear of it. */
+
+static atomic_bool is_told_of, has_begun;
+
+static int note_stuck(const soon_report *report, void *unused)
+{
+	(void)unused;
+	if (soon__core && soon__core->index == 0 && strstr(report->text, "waited for by") &&
+		strstr(report->text, "ignore_the_end"))
+		atomic_store(&is_told_of, true);
+	return 0;
+}
+
+static int ignore_the_end(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&is_told_of))
+		(void)!soon_shielded(SOON_S(60), soon_sleep(SOON_MS(1)));
+	return 0;
+}
+
+static void begin_late(soon_callback *unused)
+{
+	(void)unused;
+	cr_assert(soon__core->is_ending);
+	cr_assert_eq(soon_background(ignore_the_end, NULL), 0);
+	atomic_store(&has_begun, true);
+}
+
+static int post_at_the_end(struct there *there)
+{
+	atomic_store(there->ran, 1);
+	cr_assert_eq(soon_sleep(SOON_NEVER), -ECANCELED);
+	there->done.fn = begin_late;
+	cr_assert_eq(soon_post(soon__run_core(soon__core->run, 0), &there->done), 0);
+	while (!atomic_load(&has_begun)) /* else the run would be over before it */
+		(void)!soon_shielded(SOON_S(60), soon_sleep(SOON_MS(1)));
+	return 0;
+}
+
+static int start_one_that_posts(struct there *there)
+{
+	start_there(1, there);
+	while (!atomic_load(there->ran))
+		cr_assert_eq(soon_sleep(SOON_MS(1)), 0);
+	return 0;
+}
+
+SOON_TEST_PLAIN(cores, a_task_that_begins_after_the_end_and_is_stuck_is_told_of)
+{
+	const soon_opts opts = { .cores = 2, .grace = SOON_MS(1) };
+	atomic_uint ran = 0;
+	struct there there = { .fn = post_at_the_end, .ran = &ran };
+
+	soon_on_report(note_stuck, NULL);
+	cr_assert_eq(THREAD_RUN(&opts, start_one_that_posts, &there), 0);
+	cr_assert(atomic_load(&is_told_of));
+	soon_test_reports_expected = (int)soon_report_errors();
+}
