@@ -30,13 +30,12 @@ static size_t round_to_page(size_t bytes)
 
 int soon__bufs_init(struct soon__bufs *bufs, unsigned count, unsigned goal_min)
 {
-	size_t ring_bytes = round_to_page(count * sizeof(struct io_uring_buf));
+	size_t ring_bytes = goal_min > 0 ? round_to_page(count * sizeof(struct io_uring_buf)) : 0;
 	size_t memory_bytes = round_to_page((size_t)count * STRIDE_BYTES);
 	size_t bytes = ring_bytes + memory_bytes + round_to_page(count * sizeof(struct soon__buf));
 	char *base;
 
 	SOON_ASSERT(count > 0 && count < SOON__BUF_NONE && (count & (count - 1)) == 0);
-	SOON_ASSERT(goal_min > 0);
 	base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
@@ -45,7 +44,8 @@ int soon__bufs_init(struct soon__bufs *bufs, unsigned count, unsigned goal_min)
 	(void)madvise(base, bytes, MADV_DONTFORK);
 
 	*bufs = (struct soon__bufs){
-		.ring = (struct io_uring_buf_ring *)(void *)base,
+		.map = base,
+		.ring = goal_min > 0 ? (struct io_uring_buf_ring *)(void *)base : NULL,
 		.memory = base + ring_bytes,
 		.buf = (struct soon__buf *)(void *)(base + ring_bytes + memory_bytes),
 		.map_bytes = bytes,
@@ -64,8 +64,8 @@ void soon__bufs_fini(struct soon__bufs *bufs)
 	if (bufs->memory == NULL)
 		return;
 	SOON_ASSERT(soon__list_is_empty(&bufs->starving));
-	soon__mem_unpoison(bufs->ring, bufs->map_bytes);
-	(void)munmap(bufs->ring, bufs->map_bytes);
+	soon__mem_unpoison(bufs->map, bufs->map_bytes);
+	(void)munmap(bufs->map, bufs->map_bytes);
 	bufs->memory = NULL;
 }
 
@@ -121,6 +121,7 @@ void soon__bufs_refill(struct soon__bufs *bufs)
 	uint16_t mask = (uint16_t)(bufs->count - 1);
 	uint16_t tail = bufs->tail;
 
+	SOON_ASSERT(bufs->ring != NULL);
 	adapt_goal(bufs);
 	while (bufs->provided < bufs->goal) {
 		unsigned id = pop_free(bufs);
@@ -145,6 +146,20 @@ void soon__bufs_refill(struct soon__bufs *bufs)
 	bufs->refilled = bufs->provided;
 }
 
+unsigned soon__bufs_pick(struct soon__bufs *bufs, char **ret_ptr)
+{
+	unsigned id = pop_free(bufs);
+
+	SOON_ASSERT(bufs->ring == NULL);
+	if (id == SOON__BUF_NONE)
+		return id;
+	bufs->buf[id].state = SOON__BUF_PROVIDED;
+	bufs->provided++;
+	*ret_ptr = buf_ptr(bufs, id);
+	soon__mem_unpoison(*ret_ptr, SOON__BUF_BYTES);
+	return id;
+}
+
 int soon__bufs_take(struct soon__bufs *bufs, unsigned id, uint32_t len)
 {
 	struct soon__buf *buf = &bufs->buf[id];
@@ -158,6 +173,8 @@ int soon__bufs_take(struct soon__bufs *bufs, unsigned id, uint32_t len)
 	}
 	SOON_ASSERT(bufs->provided > 0);
 	bufs->provided--;
+	if (bufs->ring == NULL)
+		soon__mem_poison(buf_ptr(bufs, id), SOON__BUF_BYTES);
 	if (len == 0) {
 		push_free(bufs, id);
 		return 0;

@@ -11,6 +11,8 @@
  * Only about as many as one pass of the scheduler uses up are PROVIDED (`goal`, which follows
  * the load), because the kernel takes them in a ring: few buffers stay in the cache, many do not.
  * A receiver that finds none waits in `starving`; an empty pool is flow control, not an error.
+ *
+ * A back end that receives by system calls provides none: it picks one when bytes are there.
  */
 #ifndef URING_BUFRING_H
 #define URING_BUFRING_H
@@ -42,9 +44,10 @@ struct soon__buf {
 };
 
 struct soon__bufs {
+	char *map;                      /* all of it */
 	char *memory;                   /* count buffers, soon__buf_ptr() knows the distance */
 	struct soon__buf *buf;          /* count of them, behind the memory */
-	struct io_uring_buf_ring *ring; /* shared with the kernel; NULL in a back end without */
+	struct io_uring_buf_ring *ring; /* shared with the kernel; NULL: the back end picks */
 	size_t map_bytes;
 	unsigned count;      /* a power of two */
 	unsigned fresh;      /* those from here on were never used; they count as free */
@@ -64,12 +67,18 @@ struct soon__bufs {
 	uint64_t mismatch_count;    /* statistics: the kernel named a buffer it did not have */
 };
 
-/* Maps the pool. Errors: -ENOMEM. */
+/* Maps the pool. A `goal_min` of 0 is for a back end that picks. Errors: -ENOMEM. */
 int soon__bufs_init(struct soon__bufs *bufs, unsigned count, unsigned goal_min);
 void soon__bufs_fini(struct soon__bufs *bufs);
 
 /* Hands free buffers to the kernel until `goal` are there, and adapts the goal. */
 void soon__bufs_refill(struct soon__bufs *bufs);
+
+/*
+ * Without a ring: takes a free buffer and makes it PROVIDED, the one that was used last first.
+ * Returns its number, SOON__BUF_NONE when there is none; `*ret_ptr` is where bytes go.
+ */
+unsigned soon__bufs_pick(struct soon__bufs *bufs, char **ret_ptr);
 
 /*
  * A completion names buffer `id`, which the kernel should have: FILLED with `len` bytes, FREE when
@@ -86,11 +95,22 @@ void soon__bufs_return(struct soon__bufs *bufs, const char *ptr);
 /* A FILLED buffer that nobody will read. */
 void soon__bufs_drop(struct soon__bufs *bufs, unsigned id);
 
-/* Whether a receiver that starves could be started now. */
+/* Those that nobody uses, without those that are provided. */
+static inline unsigned soon__bufs_idle(const struct soon__bufs *bufs)
+{
+	return bufs->free_count + (bufs->count - bufs->fresh);
+}
+
+/* How many requests to receive would find a buffer now. */
+static inline unsigned soon__bufs_ready(const struct soon__bufs *bufs)
+{
+	return bufs->ring != NULL ? bufs->provided : soon__bufs_idle(bufs);
+}
+
+/* Whether a receiver that starves could be started now, or after a refill. */
 static inline bool soon__bufs_can_feed(const struct soon__bufs *bufs)
 {
-	return bufs->starving_count > 0 &&
-		(bufs->provided > 0 || bufs->free_count > 0 || bufs->fresh < bufs->count);
+	return bufs->starving_count > 0 && (bufs->provided > 0 || soon__bufs_idle(bufs) > 0);
 }
 
 #endif

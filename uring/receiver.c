@@ -116,7 +116,7 @@ static void make_progress(struct receiver *self)
 	if (self->op.state != SOON__OP_IDLE || self->is_starving)
 		return;
 	/* Behind the others, and not at all where the kernel would only say ENOBUFS. */
-	if (bufs->starving_count > 0 || bufs->provided == 0)
+	if (bufs->starving_count > 0 || soon__bufs_ready(bufs) == 0)
 		starve(self);
 	else
 		start(self);
@@ -125,7 +125,7 @@ static void make_progress(struct receiver *self)
 void soon__receivers_feed(struct soon__io *io)
 {
 	struct soon__bufs *bufs = &io->bufs;
-	unsigned count = bufs->provided;
+	unsigned count = soon__bufs_ready(bufs);
 
 	if (bufs->starving_count < count)
 		count = bufs->starving_count;
@@ -157,9 +157,8 @@ void soon__receivers_close(struct soon__io *io, int fd)
 
 static unsigned unread_max(const struct soon__bufs *bufs)
 {
-	unsigned idle = bufs->free_count + (bufs->count - bufs->fresh) + bufs->provided;
-
-	return idle > bufs->count / 4 ? UNREAD_MAX : UNREAD_MAX_LOW;
+	return soon__bufs_idle(bufs) + bufs->provided > bufs->count / 4 ? UNREAD_MAX
+									: UNREAD_MAX_LOW;
 }
 
 static void queue_chunk(struct receiver *self, unsigned id)
