@@ -108,8 +108,8 @@ WORDS = (
 # The files of the library that may look at errno otherwise than by -errno, right after the call.
 ERRNO_ALLOWED = (
     "core/capture.c", "core/dump.c", "core/futex.c", "core/interrupt.c", "core/quit.c",
-    "core/stack.c", "core/text.c", "net/bind.c", "net/listener.c", "net/resolve.c", "uring/ring.c",
-    "uring/signal.c", "uring/signal_table.c")
+    "core/stack.c", "core/text.c", "net/bind.c", "net/listener.c", "net/resolve.c", "uring/epoll.c",
+    "uring/ring.c", "uring/signal.c", "uring/signal_table.c")
 
 LEFTOVER = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))")
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:home|root|work)/")

@@ -2,6 +2,9 @@
 /* The life of an operation, whatever the back end and whoever the owner; see op.h. */
 #include "op.h"
 
+#include <soon/offload.h>
+#include <soon/scope.h>
+
 #include "core/spi/text.h"
 
 #include "cancel.h"
@@ -66,6 +69,36 @@ void soon__ops_each(
 			fn(code_names[op->code], op->fd, data);
 		}
 	}
+}
+
+/* What nobody closed, as "accept fd 5, ...". */
+static void add_left(const char *what, int fd, void *data)
+{
+	struct soon__text *text = data;
+
+	soon__text_str(text, text->len > 0 ? ", " : "");
+	soon__text_str(text, what);
+	if (fd < 0)
+		return;
+	soon__text_str(text, " fd ");
+	soon__text_int(text, fd);
+}
+
+void soon__ops_name(struct soon__io *io, char names[static SOON__OPS_NAMES_BYTES])
+{
+	struct soon__text text;
+
+	soon__text_init(&text, names, SOON__OPS_NAMES_BYTES, SOON__TEXT_NO_FD);
+	soon__ops_each(io, add_left, &text);
+}
+
+void soon__ops_report_left(struct soon__io *io, unsigned count)
+{
+	char names[SOON__OPS_NAMES_BYTES];
+
+	soon__ops_name(io, names);
+	soon_report_file(SOON_REPORT_ERROR, -EBUSY,
+		"%u I/O operations were left in flight at the end of the run: %s", count, names);
 }
 
 static void check_vector(const struct iovec *iov, size_t count)
@@ -270,6 +303,50 @@ void soon__op_tell(const struct soon__wait *wait, struct soon__text *text)
 	soon__text_int(text, op->fd);
 }
 
+void soon__op_block(struct soon__op *op)
+{
+	SOON_ASSERT(op->kind == SOON__OP_CALL);
+	SOON_ASSERT(op->state == SOON__OP_STARTED);
+	op->is_blocking = true;
+	soon__unpark(&op->wait, 0);
+}
+
+/* Threads for what the kernel can only do by blocking. */
+static soon_pool io_pool = SOON_POOL_INIT(.name = "io");
+
+struct blocking {
+	const struct soon__op *op;
+	int res;
+};
+
+static int perform(struct blocking *job)
+{
+	job->res = soon__op_perform(job->op);
+	return 0;
+}
+
+/*
+ * In the waiting task: has a thread do the operation. A cancel before a thread has it takes it
+ * back, later ones wait for the end. The record stays STARTED, so that soon_close() waits, too.
+ */
+static ssize_t call_blocking(struct soon__io *io, struct soon__op *op, bool is_shielded)
+	SOON_SUSPENDS
+{
+	struct blocking job = { .op = op };
+	int rc = is_shielded
+		? (int)soon_shielded(SOON_NEVER, soon_offload_with(&io_pool, perform, &job))
+		: soon_offload_with(&io_pool, perform, &job);
+
+	SOON_ASSERT(op->state == SOON__OP_STARTED);
+	if (rc == -EAGAIN)
+		rc = -ENOMEM; /* no thread; the other means that the file would block */
+	op->wait = (struct soon__wait){ .what = op->wait.what };
+	op->is_blocking = false;
+	soon__op_event(io, op, rc < 0 ? rc : job.res, 0);
+	(void)soon__park(&op->wait); /* unparked already */
+	return rc == -ECANCELED ? rc : soon__op_failure(op, false);
+}
+
 static ssize_t call(struct soon__io *io, struct soon__op *op,
 	enum soon__abort (*abort_fn)(struct soon__wait *), const char *what)
 {
@@ -279,6 +356,10 @@ static ssize_t call(struct soon__io *io, struct soon__op *op,
 	op->wait = (struct soon__wait){ .abort = abort_fn, .what = what, .tell = soon__op_tell };
 	soon__op_start(io, op);
 	rc = soon__park(&op->wait);
+	if (SOON_UNLIKELY(op->is_blocking)) {
+		SOON_ASSERT_TASK();
+		return call_blocking(io, op, abort_fn == NULL);
+	}
 	SOON_ASSERT(op->state == SOON__OP_IDLE);
 	if (SOON_LIKELY(rc >= 0))
 		return rc;

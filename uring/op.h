@@ -81,7 +81,7 @@ struct soon__closer;
 
 struct soon__op {
 	struct soon__wait wait;      /* for the owner: CALL parks on it, the others as they like */
-	struct soon__list link;      /* the back end's, while QUEUED, CANCELLING or is_try */
+	struct soon__list link;      /* the back end's: one of its queues */
 	struct soon__list by_fd;     /* in soon__io.started, unless IDLE */
 	struct soon__closer *closer; /* the soon_close() that waits for the end, or NULL */
 	uint64_t off;
@@ -90,12 +90,15 @@ struct soon__op {
 	uint32_t flags; /* of the system call */
 	int fd;
 	int res;             /* of the target's last completion, raw; before: what a try gives */
-	uint32_t position;   /* the ring's: where in the submission queue */
+	uint32_t position;   /* the ring's: where in the submission queue; epoll's: bytes moved */
 	uint16_t generation; /* the ring's: tells this use of the record from earlier ones */
 	uint8_t code;        /* enum soon__op_code */
 	uint8_t kind;        /* enum soon__op_kind */
 	uint8_t state;       /* enum soon__op_state */
+	uint8_t place;       /* epoll's: where it waits, enum soon__place */
+	bool is_woken;       /* epoll's: the descriptor was ready since the start */
 	bool is_try;         /* a send that must end at once: all sent, or a failure */
+	bool is_blocking;    /* the back end has left it to its task, see soon__op_block() */
 };
 
 /* What a back end does with operations. */
@@ -103,12 +106,16 @@ struct soon__io_ops {
 	/*
 	 * Begins `op`, which is IDLE: makes it STARTED, or QUEUED if there is no room now. Never
 	 * fails, never completes it from inside. The completions come by soon__op_event.
+	 *
+	 * What can only be done by a call that blocks, at the start or later, a back end leaves to
+	 * the waiting task, by soon__op_block(): CALL operations only.
 	 */
 	void (*start)(struct soon__io *io, struct soon__op *op);
 
 	/*
 	 * Asks for the end of `op`, which is STARTED: makes it CANCELLING; the answer comes by
-	 * soon__op_answered. Never fails. One with is_try needs no cancel and stays as it is.
+	 * soon__op_answered. Never fails. One with is_try needs no cancel and stays as it is, and
+	 * so does one with is_blocking: it cannot be cancelled from outside its task.
 	 */
 	void (*cancel)(struct soon__io *io, struct soon__op *op);
 };
@@ -122,6 +129,8 @@ struct soon__io_ops {
 struct soon__io {
 	struct soon__poller poller;
 	const struct soon__io_ops *ops;
+	soon_io backend;   /* URING or EPOLL */
+	const char *why;   /* it is this one; static */
 	unsigned inflight; /* operations that are not IDLE */
 	bool has_try;      /* the back end honours op.is_try: no completion means all was sent */
 	bool is_hurried;   /* a task waits for a try: the next turn tells it, and must not wait */
@@ -159,6 +168,14 @@ static inline int soon__io_enter(const struct soon__io *io, int fd, const char *
 void soon__ops_each(
 	struct soon__io *io, void (*fn)(const char *what, int fd, void *data), void *data);
 
+#define SOON__OPS_NAMES_BYTES 256 /* cut beyond: a count says how many */
+
+/* Lists them as text, for reports. */
+void soon__ops_name(struct soon__io *io, char names[static SOON__OPS_NAMES_BYTES]);
+
+/* Says in a report that they were left at the end of a run. */
+void soon__ops_report_left(struct soon__io *io, unsigned count);
+
 /* Begins an operation whose record is filled in and IDLE. Checks the memory it refers to. */
 void soon__op_start(struct soon__io *io, struct soon__op *op);
 
@@ -170,6 +187,15 @@ void soon__op_event(struct soon__io *io, struct soon__op *op, int res, uint32_t 
 
 /* From the back end: the completion of the cancel, whatever it said. */
 void soon__op_answered(struct soon__io *io, struct soon__op *op);
+
+/*
+ * From the back end: the kernel has no way to do `op`, a CALL, without blocking. It stays STARTED
+ * and is out of the back end's hands: its task has a thread do it and tells of its end.
+ */
+void soon__op_block(struct soon__op *op);
+
+/* Blocks until `op` is done, and returns its raw result. On a thread; see blocking.c. */
+int soon__op_perform(const struct soon__op *op);
 
 /*
  * The whole of a plain call: checkpoint, start, wait, result as the public functions return it.

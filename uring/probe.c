@@ -45,49 +45,79 @@ static void read_text(const char *path, char *ret_text, size_t size)
 	ret_text[strcspn(ret_text, "\n")] = '\0';
 }
 
-void soon__probe_report(int rc)
+bool soon__probe_is_refusal(int rc)
 {
+	switch (-rc) {
+	case ENOSYS:
+	case EPERM:
+	case EACCES:
+	case EOPNOTSUPP:
+	case EINVAL: /* on every rung: an old kernel */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void report_refusal(int rc, bool has_other)
+{
+	soon_report_level level = has_other ? SOON_REPORT_INFO : SOON_REPORT_WARNING;
+	const char *used = has_other ? "epoll is used: " : "";
 	char sysctl[16];
 
 	switch (-rc) {
 	case EPERM:
 		read_text("/proc/sys/kernel/io_uring_disabled", sysctl, sizeof(sysctl));
-		soon_report_file(SOON_REPORT_WARNING, rc,
-			"io_uring is forbidden here (EPERM): the sysctl kernel.io_uring_disabled "
-			"is %s and has to be 0; and a container's seccomp profile has to allow "
-			"io_uring_setup, io_uring_enter and io_uring_register (Docker from 25 and "
-			"containerd from 2 on do not by default)",
-			sysctl[0] != '\0' ? sysctl : "not there");
+		soon_report_file(level, rc,
+			"%sio_uring is forbidden here (EPERM): the sysctl "
+			"kernel.io_uring_disabled is %s and has to be 0; and a container's seccomp "
+			"profile has to allow io_uring_setup, io_uring_enter and io_uring_register "
+			"(Docker from 25 and containerd from 2 on do not by default)",
+			used, sysctl[0] != '\0' ? sysctl : "not there");
 		break;
 	case ENOSYS:
-		soon_report_file(SOON_REPORT_WARNING, rc,
-			"io_uring is not there (ENOSYS): the kernel is built without it, or a "
+		soon_report_file(level, rc,
+			"%sio_uring is not there (ENOSYS): the kernel is built without it, or a "
 			"sandbox hides it (the seccomp profile of Podman and CRI-O does, gVisor "
-			"does); allow io_uring_setup, io_uring_enter and io_uring_register");
+			"does); allow io_uring_setup, io_uring_enter and io_uring_register",
+			used);
 		break;
-	case EACCES:
-	case EOPNOTSUPP:
-		soon_report_file(SOON_REPORT_WARNING, rc,
-			"io_uring is refused here (%s): a security module or the platform's "
+	case EINVAL:
+		soon_report_file(level, rc,
+			"%sio_uring cannot be set up: %s; this kernel's is too old", used,
+			strerrordesc_np(EINVAL));
+		break;
+	default:
+		soon_report_file(level, rc,
+			"%sio_uring is refused here (%s): a security module or the platform's "
 			"sandbox forbids it; allow io_uring_setup, io_uring_enter and "
 			"io_uring_register",
-			rc == -EACCES ? "EACCES" : "EOPNOTSUPP");
-		break;
+			used, strerrorname_np(-rc));
+	}
+}
+
+void soon__probe_report(int rc, const char *what, bool has_other)
+{
+	switch (-rc) {
 	case ENOMEM:
 		soon_report_file(SOON_REPORT_WARNING, rc,
-			"io_uring: no memory for a ring: raise the limit on locked memory "
-			"(ulimit -l, RLIMIT_MEMLOCK, LimitMEMLOCK= of a unit) or the memory limit");
+			"%s: no memory for it: raise the limit on locked memory "
+			"(ulimit -l, RLIMIT_MEMLOCK, LimitMEMLOCK= of a unit) or the memory limit",
+			what);
 		break;
 	case EMFILE:
 	case ENFILE:
 		soon_report_file(SOON_REPORT_WARNING, rc,
-			"io_uring: no descriptor left for a ring: raise the limit on open files "
+			"%s: no descriptor left for it: raise the limit on open files "
 			"(ulimit -n, RLIMIT_NOFILE, LimitNOFILE= of a unit%s)",
-			rc == -ENFILE ? "; sysctl fs.file-max" : "");
+			what, rc == -ENFILE ? "; sysctl fs.file-max" : "");
 		break;
 	default:
-		soon_report_file(SOON_REPORT_WARNING, rc, "io_uring cannot be set up: %s",
-			strerrordesc_np(-rc));
+		if (soon__probe_is_refusal(rc) && strcmp(what, "io_uring") == 0)
+			report_refusal(rc, has_other);
+		else
+			soon_report_file(SOON_REPORT_WARNING, rc, "%s cannot be set up: %s", what,
+				strerrordesc_np(-rc));
 	}
 }
 
@@ -186,7 +216,7 @@ static int try_receive(struct io_uring *ring, unsigned group, const int *sockets
 	return rc;
 }
 
-int soon__probe_streams(struct io_uring *ring, unsigned group)
+int soon__probe_streams(struct io_uring *ring, unsigned group, bool has_other)
 {
 	int sockets[2];
 	int rc;
@@ -198,8 +228,9 @@ int soon__probe_streams(struct io_uring *ring, unsigned group)
 	(void)close(sockets[1]);
 	if (rc >= 0)
 		return rc;
-	soon_report_file(SOON_REPORT_WARNING, rc,
-		"io_uring: this kernel does not receive into provided buffers; Linux 6.0 does");
+	soon_report_file(has_other ? SOON_REPORT_INFO : SOON_REPORT_WARNING, rc,
+		"%sio_uring: this kernel does not receive into provided buffers; Linux 6.0 does",
+		has_other ? "epoll is used: " : "");
 	return -EOPNOTSUPP;
 }
 

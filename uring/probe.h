@@ -20,14 +20,20 @@
 int soon__probe_open(
 	unsigned sq_count, unsigned cq_count, unsigned allowed, struct io_uring *ret_ring);
 
-/* Files a report that says what to change so that the set-up does not fail with `rc` again. */
-SOON_COLD void soon__probe_report(int rc);
+/* Whether `rc` says that there is no io_uring to be had here, as opposed to a shortage. */
+bool soon__probe_is_refusal(int rc);
+
+/*
+ * Files a report that says what to change so that the set-up of `what`, a back end, does not fail
+ * with `rc` again. With `has_other` a refusal is no warning, but says that epoll stands in.
+ */
+SOON_COLD void soon__probe_report(int rc, const char *what, bool has_other);
 
 /*
  * Whether a ring receives for ever into the provided buffers of `group`, which has some, and
  * goes on after. Returns: the buffer it used. Errors: -EOPNOTSUPP it does not, with a report.
  */
-int soon__probe_streams(struct io_uring *ring, unsigned group);
+int soon__probe_streams(struct io_uring *ring, unsigned group, bool has_other);
 
 /*
  * Whether a send that must not wait and posts no completion when all was sent behaves so: posts

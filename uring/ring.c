@@ -10,8 +10,6 @@
 
 #include <soon/mem.h>
 
-#include "core/spi/text.h"
-
 #include "cancel.h"
 #include "compat.h"
 #include "mem_san.h"
@@ -24,10 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SQ_COUNT  512u
-#define CQ_COUNT  4096u
-#define BUF_COUNT 8192u
-#define BUF_GOAL  32u
+#define SQ_COUNT 512u
+#define CQ_COUNT 4096u
+#define BUF_GOAL 32u
 
 #ifdef SOON__RING_SAN
 char soon__rings_ended;
@@ -396,38 +393,6 @@ static unsigned ring_inflight(struct soon__poller *poller)
 	return io->inflight + io->bufs.starving_count;
 }
 
-/* What nobody closed, as "accept fd 5, ...". */
-static void add_left(const char *what, int fd, void *data)
-{
-	struct soon__text *text = data;
-
-	soon__text_str(text, text->len > 0 ? ", " : "");
-	soon__text_str(text, what);
-	if (fd < 0)
-		return;
-	soon__text_str(text, " fd ");
-	soon__text_int(text, fd);
-}
-
-enum { LEFT_NAMES_BYTES = 256 }; /* cut beyond: a count says how many */
-
-static void name_left(struct soon__io *io, char names[static LEFT_NAMES_BYTES])
-{
-	struct soon__text text;
-
-	soon__text_init(&text, names, LEFT_NAMES_BYTES, SOON__TEXT_NO_FD);
-	soon__ops_each(io, add_left, &text);
-}
-
-static void report_left(struct soon__io *io, unsigned count)
-{
-	char names[LEFT_NAMES_BYTES];
-
-	name_left(io, names);
-	soon_report_file(SOON_REPORT_ERROR, -EBUSY,
-		"%u I/O operations were left in flight at the end of the run: %s", count, names);
-}
-
 /* Real time: the core's clock stands still by now. */
 static soon_ns stop_now(void)
 {
@@ -439,10 +404,10 @@ static soon_ns stop_now(void)
 
 static void report_unended(struct soon__ring *ring, soon_ns waited)
 {
-	char names[LEFT_NAMES_BYTES];
+	char names[SOON__OPS_NAMES_BYTES];
 
 	ring->stop_reports++;
-	name_left(&ring->io, names);
+	soon__ops_name(&ring->io, names);
 	soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
 		"%u I/O operations were cancelled %lld ms ago at the end of the run, and the "
 		"kernel has not ended them; the run waits on, for their memory is lent: %s",
@@ -479,7 +444,7 @@ static void ring_stop(struct soon__poller *poller)
 	struct io_uring_sqe *sqe;
 
 	if (ring_inflight(poller) > 0)
-		report_left(&ring->io, ring_inflight(poller));
+		soon__ops_report_left(&ring->io, ring_inflight(poller));
 	soon__list_init(&bufs->starving);
 	bufs->starving_count = 0;
 	ring->is_stopping = true;
@@ -542,22 +507,22 @@ static int open_bufs(struct soon__ring *ring, const struct soon__ring_tuning *tu
 {
 	struct soon__bufs *bufs = &ring->io.bufs;
 	struct io_uring_buf_reg reg = { .bgid = SOON__BUF_GROUP };
-	int rc = soon__bufs_init(bufs, or_default(tuning->buf_count, BUF_COUNT),
+	int rc = soon__bufs_init(bufs, or_default(tuning->buf_count, SOON__BUF_COUNT),
 		or_default(tuning->buf_goal, BUF_GOAL));
 
 	if (rc < 0) {
-		soon__probe_report(rc);
+		soon__probe_report(rc, "io_uring", ring->has_other);
 		return rc;
 	}
 	reg.ring_addr = (uint64_t)(uintptr_t)bufs->ring;
 	reg.ring_entries = bufs->count;
 	rc = io_uring_register_buf_ring(&ring->uring, &reg, 0);
 	if (rc < 0) {
-		soon__probe_report(rc);
+		soon__probe_report(rc, "io_uring", ring->has_other);
 		return rc;
 	}
 	soon__bufs_refill(bufs);
-	rc = soon__probe_streams(&ring->uring, SOON__BUF_GROUP);
+	rc = soon__probe_streams(&ring->uring, SOON__BUF_GROUP, ring->has_other);
 	return rc < 0 ? rc : soon__bufs_take(bufs, (unsigned)rc, 0);
 }
 
@@ -598,7 +563,7 @@ static int set_up(struct soon__ring *ring, const struct soon__ring_tuning *tunin
 	ring->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (ring->bell_fd < 0) {
 		rc = -errno;
-		soon__probe_report(rc);
+		soon__probe_report(rc, "io_uring", ring->has_other);
 		return rc;
 	}
 	return 0;
@@ -616,7 +581,8 @@ static void report_choice(const struct soon__ring *ring)
 		ring->io.has_try ? ", sends without completion" : "");
 }
 
-int soon__ring_open(soon_core *core, soon_ns grace, struct soon__poller **ret_poller)
+int soon__ring_open(const soon_opts *opts, soon_core *core, const char *why, bool has_other,
+	struct soon__poller **ret_poller)
 {
 	const struct soon__ring_tuning *tuning = &soon__ring_tuning;
 	struct soon__ring *ring = soon_zalloc(sizeof(*ring));
@@ -629,13 +595,16 @@ int soon__ring_open(soon_core *core, soon_ns grace, struct soon__poller **ret_po
 	soon__list_init(&ring->unsubmitted);
 	soon__list_init(&ring->cancels);
 	soon__list_init(&ring->tries);
+	ring->io.backend = SOON_IO_URING;
+	ring->io.why = why;
+	ring->has_other = has_other;
 	ring->thread = pthread_self();
 	ring->bell_fd = -1;
-	ring->grace = grace;
+	ring->grace = opts != NULL ? opts->grace : 0;
 	rc = soon__probe_open(or_default(tuning->sq_count, SQ_COUNT),
 		or_default(tuning->cq_count, CQ_COUNT), ~tuning->setup_flags_off, &ring->uring);
 	if (rc < 0) {
-		soon__probe_report(rc);
+		soon__probe_report(rc, "io_uring", ring->has_other);
 		goto out_free;
 	}
 	rc = set_up(ring, tuning);

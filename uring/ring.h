@@ -10,25 +10,13 @@
 #define URING_RING_H
 
 #include "op.h"
+#include "tuning.h"
 
 #include <liburing.h>
 #include <pthread.h>
 
-/* For the tests: how small and how poor a ring can be. Zero means the default in every field. */
-struct soon__ring_tuning {
-	unsigned sq_count;
-	unsigned cq_count;
-	unsigned setup_flags_off; /* IORING_SETUP_ flags the kernel is taken not to know */
-	unsigned buf_count;
-	unsigned buf_goal;
-	bool try_off;
-	unsigned cancels_after_reports; /* none reach the kernel before so many at the end */
-};
-
 /* Of the provided buffers; there is one group. */
 #define SOON__BUF_GROUP 0
-
-extern struct soon__ring_tuning soon__ring_tuning;
 
 struct soon__ring_stats {
 	uint64_t enter_count;    /* system calls */
@@ -48,7 +36,8 @@ struct soon__ring {
 	bool is_reaping;      /* handlers run: no system call from inside */
 	bool is_bell_armed;
 	bool is_stopping;      /* the bell is not armed again */
-	unsigned stop_reports; /* since then, of operations that do not end */
+	bool has_other;        /* where io_uring is refused, another back end stands in */
+	unsigned stop_reports; /* since it stops, of operations that do not end */
 	soon_ns grace;         /* before the first of them */
 	int bell_fd;           /* an eventfd; wake() writes, the ring reads */
 	uint64_t bell_value;
@@ -62,8 +51,9 @@ struct soon__ring {
 /* The ring of the running core; aborts if it runs on another poller. For tests and watching. */
 struct soon__ring *soon__ring_self(void);
 
-/* `grace`: how long the end of the run waits for the kernel before it says so. */
-int soon__ring_open(soon_core *core, soon_ns grace, struct soon__poller **ret_poller);
+/* `why` is static: what soon_io_backend() tells. With `has_other` a refusal is only news. */
+int soon__ring_open(const soon_opts *opts, soon_core *core, const char *why, bool has_other,
+	struct soon__poller **ret_poller);
 
 /* Fills a submission entry but for user_data and what a try adds. */
 void soon__sqe_encode(struct io_uring_sqe *sqe, const struct soon__op *op);

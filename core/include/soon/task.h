@@ -30,9 +30,14 @@ extern "C" {
 typedef struct soon_task soon_task;
 
 typedef enum soon_io {
-	SOON_IO_AUTO,  /* io_uring where the kernel grants it; the environment's SOON_IO decides */
+	/*
+	 * As the environment's SOON_IO says: auto, uring or epoll. Without it, or with auto,
+	 * io_uring where the kernel grants it, and epoll where it is refused, which the process
+	 * finds out once. A shortage of memory or descriptors is no refusal but an error.
+	 */
+	SOON_IO_AUTO,
 	SOON_IO_URING, /* io_uring or an error */
-	SOON_IO_EPOLL, /* epoll; -EOPNOTSUPP until that back end exists */
+	SOON_IO_EPOLL,
 } soon_io;
 
 /* What SIGINT does to a run in whose process it has its default meaning. */

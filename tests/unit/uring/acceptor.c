@@ -2,8 +2,7 @@
 /* Accepting against the real kernel: nothing lost, nothing missed, no spin. */
 #include <soon/scope.h>
 
-#include "kit.h"
-#include "ring.h"
+#include "kit_backend.h"
 
 #include <sys/resource.h>
 
@@ -112,7 +111,8 @@ SOON_TEST(acceptor, many_at_once_in_order)
 static int many_on_a_tiny_ring(int client_count)
 {
 	(void)many_app(client_count);
-	cr_assert_gt(soon__ring_self()->stats.overflow_count, 0);
+	if (kit_is_on_ring())
+		cr_assert_gt(soon__ring_self()->stats.overflow_count, 0);
 	return 0;
 }
 
@@ -267,7 +267,6 @@ static struct rlimit run_out_of_descriptors(void)
 
 SOON_TEST(acceptor, out_of_descriptors_waits_without_a_spin)
 {
-	struct soon__ring *ring = soon__ring_self();
 	struct kit_reports reports;
 	struct sockaddr_in addr;
 	int listener = kit_listen(8, &addr);
@@ -279,9 +278,9 @@ SOON_TEST(acceptor, out_of_descriptors_waits_without_a_spin)
 	kit_reports_keep(&reports);
 	limit = run_out_of_descriptors();
 	soon_acceptor_init(&acceptor, listener);
-	enters = ring->stats.enter_count;
+	enters = kit_enters();
 	cr_assert_eq(soon_within(SOON_MS(100), soon_acceptor_next(&acceptor)), -ETIMEDOUT);
-	enters = ring->stats.enter_count - enters;
+	enters = kit_enters() - enters;
 	cr_assert_lt(enters, 30, "entered the kernel %ju times", (uintmax_t)enters);
 	cr_assert_eq(reports.count, 1, "one report an episode");
 	cr_assert_eq(reports.rc, -EMFILE);

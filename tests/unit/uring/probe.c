@@ -41,7 +41,7 @@ static void check_refusal(int err, const char *words)
 
 	kit_reports_keep(&reports);
 	refuse_setup(err);
-	cr_assert_eq(soon_run(nothing, NULL), -err);
+	cr_assert_eq(soon_run_with(&(soon_opts){ .io = SOON_IO_URING }, nothing, NULL), -err);
 	cr_assert_eq(reports.count, 1);
 	cr_assert_eq(reports.rc, -err);
 	cr_assert_not_null(strstr(reports.text, words), "said: %s", reports.text);
@@ -128,23 +128,124 @@ SOON_TEST_PLAIN(probe, no_memory_at_any_step)
 	soon_test_reports_expected = soon_report_errors();
 }
 
+/* Returns which back end the run has. */
+static int backend(const char **ret_why)
+{
+	return (int)soon_io_backend(ret_why);
+}
+
+static int backend_of(soon_io io)
+{
+	return soon_run_with(&(soon_opts){ .io = io }, backend, NULL);
+}
+
 SOON_TEST_PLAIN(probe, choice_of_the_back_end)
 {
 	struct kit_reports reports;
+	const char *why;
 
 	kit_reports_keep(&reports);
-	cr_assert_eq(soon_run_with(&(soon_opts){ .io = SOON_IO_URING }, nothing, NULL), 0);
-	cr_assert_eq(
-		soon_run_with(&(soon_opts){ .io = SOON_IO_EPOLL }, nothing, NULL), -EOPNOTSUPP);
+	cr_assert_eq(unsetenv("SOON_IO"), 0);
+	cr_assert_eq(soon_io_backend(&why), SOON_IO_AUTO);
+	cr_assert_eq(backend_of(SOON_IO_AUTO), SOON_IO_URING);
+	cr_assert_eq(backend_of(SOON_IO_URING), SOON_IO_URING);
+	cr_assert_eq(backend_of(SOON_IO_EPOLL), SOON_IO_EPOLL);
 	cr_assert_eq(setenv("SOON_IO", "epoll", 1), 0);
-	cr_assert_eq(soon_run(nothing, NULL), -EOPNOTSUPP);
-	cr_assert_eq(soon_run_with(&(soon_opts){ .io = SOON_IO_URING }, nothing, NULL), 0);
+	cr_assert_eq(soon_run(backend, &why), SOON_IO_EPOLL);
+	cr_assert_not_null(strstr(why, "SOON_IO"));
+	cr_assert_eq(backend_of(SOON_IO_URING), SOON_IO_URING);
 	cr_assert_eq(setenv("SOON_IO", "uring", 1), 0);
-	cr_assert_eq(soon_run(nothing, NULL), 0);
+	cr_assert_eq(soon_run(backend, &why), SOON_IO_URING);
 	cr_assert_eq(setenv("SOON_IO", "auto", 1), 0);
-	cr_assert_eq(soon_run(nothing, NULL), 0);
+	cr_assert_eq(soon_run(backend, &why), SOON_IO_URING);
+	cr_assert_eq(setenv("SOON_IO", "", 1), 0);
+	cr_assert_eq(soon_run(backend, &why), SOON_IO_URING);
+	cr_assert_eq(reports.count, 0);
 	cr_assert_eq(setenv("SOON_IO", "kqueue", 1), 0);
 	cr_assert_eq(soon_run(nothing, NULL), -EINVAL);
 	cr_assert_not_null(strstr(reports.text, "'kqueue'"));
+	soon_test_reports_expected = soon_report_errors();
+}
+
+/* A refusal is no failure and no warning: another back end stands in, for all runs to come. */
+static void check_stand_in(int err, const char *name)
+{
+	struct kit_reports reports;
+	const char *why;
+	unsigned before = kit_fd_count();
+
+	cr_assert_eq(unsetenv("SOON_IO"), 0);
+	kit_reports_keep(&reports);
+	refuse_setup(err);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(soon_run(backend, &why), SOON_IO_EPOLL);
+		cr_assert_not_null(strstr(why, name), "why: %s", why);
+	}
+	cr_assert_eq(reports.count, 0, "%s", reports.text);
+	cr_assert_eq(kit_fd_count(), before);
+}
+
+SOON_TEST_PLAIN(probe, epoll_stands_in_for_eperm)
+{
+	check_stand_in(EPERM, "EPERM");
+}
+
+SOON_TEST_PLAIN(probe, epoll_stands_in_for_enosys)
+{
+	check_stand_in(ENOSYS, "ENOSYS");
+}
+
+SOON_TEST_PLAIN(probe, epoll_stands_in_for_eacces)
+{
+	check_stand_in(EACCES, "EACCES");
+}
+
+SOON_TEST_PLAIN(probe, epoll_stands_in_for_eopnotsupp)
+{
+	check_stand_in(EOPNOTSUPP, "EOPNOTSUPP");
+}
+
+SOON_TEST_PLAIN(probe, epoll_stands_in_for_an_old_kernel)
+{
+	check_stand_in(EINVAL, "too old");
+}
+
+static void check_shortage(int err)
+{
+	cr_assert_eq(unsetenv("SOON_IO"), 0);
+	refuse_setup(err);
+	cr_assert_eq(soon_run(nothing, NULL), -err);
+	cr_assert_eq(soon_run(nothing, NULL), -err);
+	soon_test_reports_expected = soon_report_errors();
+}
+
+SOON_TEST_PLAIN(probe, shortage_of_memory_is_no_refusal)
+{
+	check_shortage(ENOMEM);
+}
+
+SOON_TEST_PLAIN(probe, shortage_of_descriptors_is_no_refusal)
+{
+	check_shortage(EMFILE);
+}
+
+static void *run_in_thread(void *ret_rc)
+{
+	*(int *)ret_rc = backend_of(SOON_IO_AUTO);
+	return NULL;
+}
+
+/* A sandbox that closes after the first run does not change what the process has found out. */
+SOON_TEST_PLAIN(probe, decided_once_per_process)
+{
+	pthread_t thread;
+	int rc = 0;
+
+	cr_assert_eq(unsetenv("SOON_IO"), 0);
+	cr_assert_eq(backend_of(SOON_IO_AUTO), SOON_IO_URING);
+	refuse_setup(EPERM);
+	cr_assert_eq(pthread_create(&thread, NULL, run_in_thread, &rc), 0);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_assert_eq(rc, -EPERM);
 	soon_test_reports_expected = soon_report_errors();
 }

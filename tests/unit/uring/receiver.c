@@ -2,8 +2,7 @@
 /* Receiving against the real kernel: order, flow control, no byte lost, no buffer lost. */
 #include <soon/scope.h>
 
-#include "kit.h"
-#include "ring.h"
+#include "kit_backend.h"
 #include "support/death.h"
 
 #define STREAM_BYTES (1u << 20)
@@ -16,7 +15,7 @@ static ssize_t next_soon(soon_receiver *receiver, soon_slice *ret_chunk)
 /* Every buffer is where nobody reads it: free, never used, or with the kernel. */
 static void check_pool_is_whole(void)
 {
-	const struct soon__bufs *bufs = &soon__ring_self()->io.bufs;
+	const struct soon__bufs *bufs = &soon__io_self()->bufs;
 
 	cr_assert_eq(bufs->free_count + bufs->provided + bufs->count - bufs->fresh, bufs->count);
 	cr_assert_eq(bufs->mismatch_count, 0);
@@ -67,12 +66,12 @@ SOON_TEST(receiver, cancel_loses_nothing)
 	kit_pair(fds);
 	soon_receiver_init(&receiver, fds[0]);
 	cr_assert_eq(soon_within(KIT_SHORT, soon_receiver_next(&receiver, &chunk)), -ETIMEDOUT);
-	submits = soon__ring_self()->stats.submit_count;
+	submits = kit_submits();
 	kit_put(fds[1], "late", 4);
 	kit_settle();
 	expect_chunk(&receiver, "late");
 	cr_assert_eq(soon_within(KIT_SHORT, soon_receiver_next(&receiver, &chunk)), -ETIMEDOUT);
-	cr_assert_eq(soon__ring_self()->stats.submit_count, submits, "it was not armed any more");
+	cr_assert_eq(kit_submits(), submits, "it was not armed any more");
 	soon_receiver_fini(&receiver);
 	kit_close_both(fds);
 	check_pool_is_whole();
@@ -201,7 +200,7 @@ SOON_TEST_PLAIN(receiver, long_stream_through_a_tiny_ring)
 
 SOON_TEST(receiver, slow_reader_stops_its_own_request)
 {
-	struct soon__bufs *bufs = &soon__ring_self()->io.bufs;
+	struct soon__bufs *bufs = &soon__io_self()->bufs;
 	soon_receiver receiver;
 	soon_slice chunk;
 	int fds[2];
@@ -226,7 +225,7 @@ SOON_TEST(receiver, slow_reader_stops_its_own_request)
 
 SOON_TEST(receiver, idle_ones_hold_nothing)
 {
-	struct soon__bufs *bufs = &soon__ring_self()->io.bufs;
+	struct soon__bufs *bufs = &soon__io_self()->bufs;
 	static soon_receiver receivers[100];
 	static int fds[100][2];
 	soon_slice chunk;
@@ -280,7 +279,6 @@ SOON_TEST(receiver, reset_stays)
 /* A pool of four, all lent to one receiver; another has bytes waiting. */
 static int exhausted_app(void *unused)
 {
-	struct soon__ring *ring = soon__ring_self();
 	soon_receiver rich, poor;
 	soon_slice chunks[4], chunk;
 	int a[2], b[2];
@@ -296,11 +294,11 @@ static int exhausted_app(void *unused)
 		cr_assert_eq(next_soon(&rich, &chunks[i]), 4);
 	}
 	kit_put(b[1], "poor", 4);
-	enters = ring->stats.enter_count;
+	enters = kit_enters();
 	cr_assert_eq(soon_within(SOON_MS(50), soon_receiver_next(&poor, &chunk)), -ETIMEDOUT);
-	enters = ring->stats.enter_count - enters;
+	enters = kit_enters() - enters;
 	cr_assert_lt(enters, 10, "entered the kernel %ju times", (uintmax_t)enters);
-	cr_assert_eq(ring->io.bufs.starving_count, 1);
+	cr_assert_eq(soon__io_self()->bufs.starving_count, 1);
 
 	soon_receiver_return(&rich, chunks[2]);
 	expect_chunk(&poor, "poor");
@@ -433,7 +431,7 @@ static int close_starving_app(void *unused)
 	}
 	cr_assert_eq(soon_spawn(&g, next_and_fail, &poor), 0);
 	kit_settle();
-	cr_assert_eq(soon__ring_self()->io.bufs.starving_count, 1);
+	cr_assert_eq(soon__io_self()->bufs.starving_count, 1);
 	cr_assert_eq(soon_close(b[0]), 0);
 	cr_assert_eq(soon_group_close(&g, 0), -EBADF);
 	soon_receiver_fini(&poor);

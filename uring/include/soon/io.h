@@ -36,6 +36,15 @@ extern "C" {
 #endif
 
 /*
+ * Tells which back end the calling core's input and output goes through, and why that one.
+ * Affinity: core. Suspends: never. Null: `ret_why` when the reason is not wanted; it is a static
+ * text, such as "io_uring is forbidden here (EPERM)".
+ * Returns: SOON_IO_URING or SOON_IO_EPOLL; SOON_IO_AUTO on a thread without a core, and in a run
+ * without a back end.
+ */
+SOON_API soon_io soon_io_backend(const char **SOON_NULLABLE ret_why) SOON_ANY_THREAD;
+
+/*
  * Reads what is there, at most `len` bytes, from the descriptor's position on.
  * Returns: the number of bytes; 0 at the end of the stream or file. See: read(2).
  */
