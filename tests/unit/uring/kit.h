@@ -9,6 +9,7 @@
 #include <soon/group.h>
 #include <soon/io.h>
 #include <soon/socket.h>
+#include <soon/time.h>
 
 #include "support/harness.h"
 
