@@ -242,8 +242,8 @@ static int connect_now(const struct soon__op *op, int *ret_mode)
 }
 
 /*
- * A connect that is under way: what became of it. Asked by the same call, not by SO_ERROR: only that
- * tells the kernel that the user knows, so that one more connect gets what it should.
+ * A connect that is under way: what became of it. Asked by the same call, not by SO_ERROR: only
+ * that tells the kernel that the user knows, so that one more connect gets what it should.
  */
 static enum soon__tried try_connected(struct soon__epoll *epoll, struct soon__op *op)
 {
