@@ -43,8 +43,12 @@ static soon_stream *client_of(const struct served *served)
 }
 
 static unsigned busy; /* handlers that took a line and have not answered */
+static bool is_released;
 
-/* Echoes lines; waits for the next one as idle. "fail" fails, "slow" takes its time. */
+/*
+ * Echoes lines; waits for the next one as idle. "fail" fails, "slow" takes its time, "held" takes
+ * until it is released.
+ */
 static int handle_lines(soon_stream *conn, void *unused)
 {
 	char line[64];
@@ -62,6 +66,9 @@ static int handle_lines(soon_stream *conn, void *unused)
 		busy++;
 		if (memcmp(line, "slow", 4) == 0 && (n = soon_sleep(SOON_MS(50))) < 0)
 			return (int)n;
+		while (memcmp(line, "held", 4) == 0 && !is_released)
+			if ((n = soon_sleep(SOON_MS(1))) < 0)
+				return (int)n;
 		if (memcmp(line, "ever", 4) == 0)
 			return soon_sleep_until(SOON_NEVER);
 		busy--;
@@ -218,7 +225,7 @@ NET_TEST(service, a_drain_closes_idle_connections_and_lets_busy_ones_finish)
 		cr_expect_eq(ask(idle[i], "well\n"), 5);
 	}
 	at_work = client_of(&served);
-	ask_busily(at_work, "slow\n");
+	ask_busily(at_work, "held\n");
 	soon_group_drain(&g, SOON_S(10));
 	for (int i = 0; i < 3; i++) {
 		cr_expect_eq(soon_stream_read(idle[i], &c, 1), 0);
@@ -226,6 +233,7 @@ NET_TEST(service, a_drain_closes_idle_connections_and_lets_busy_ones_finish)
 	}
 	cr_expect_eq(soon_dial(served.where, NULL, &late), -ECONNREFUSED);
 	cr_expect_eq(served.stats.live, 1);
+	is_released = true;
 	cr_expect_eq(soon_stream_read_exact(at_work, answer, 5, NULL), 5);
 	cr_expect_eq(soon_stream_read(at_work, &c, 1), 0);
 	cr_expect_eq(soon_stream_close(at_work), 0);
