@@ -400,7 +400,7 @@ SOON_TEST_PLAIN(acceptor, an_operation_that_the_kernel_does_not_end_is_told_of_a
 {
 	static const char expected[] = "the kernel has not ended them; the run waits on, for their "
 				       "memory is lent: accept (listener) fd ";
-	const soon_opts opts = { .grace = SOON_MS(1) };
+	const soon_opts opts = { .io = SOON_IO_URING, .grace = SOON_MS(1) };
 	struct kit_reports reports;
 
 	kit_reports_keep(&reports);
