@@ -41,7 +41,7 @@ int soon__bufs_init(struct soon__bufs *bufs, unsigned count, unsigned goal_min)
 	if (base == MAP_FAILED)
 		return -ENOMEM;
 	/* What the kernel writes must not move away under it because a child was forked. */
-	(void)madvise(base, bytes, MADV_DONTFORK);
+	(void)madvise(base, SOON__MEM_STAYS_POISONED ? ring_bytes : bytes, MADV_DONTFORK);
 
 	*bufs = (struct soon__bufs){
 		.map = base,

@@ -23,6 +23,9 @@
 
 #include <sanitizer/asan_interface.h>
 
+/* A forked child may map something of its own where it does not have the parent's memory. */
+#define SOON__MEM_STAYS_POISONED 1
+
 static inline void soon__mem_check(const void *ptr, size_t bytes)
 {
 	/* The interface takes a pointer to non-const and does not write. */
@@ -44,6 +47,8 @@ static inline void soon__mem_unpoison(const void *ptr, size_t bytes)
 }
 
 #else
+
+#define SOON__MEM_STAYS_POISONED 0
 
 static inline void soon__mem_check(const void *ptr, size_t bytes)
 {
