@@ -66,6 +66,28 @@ static void nap(void)
 	(void)nanosleep(&moment, NULL);
 }
 
+/* The thread that sins, while it goes to wait for what another one holds back. */
+static atomic_int sinner;
+
+/* Until it waits, as the kernel sees it: before, there would be nothing to wait for. */
+static void let_wait(void)
+{
+	char path[64], stat[256] = "";
+	int tid;
+
+	while ((tid = atomic_load(&sinner)) == 0)
+		nap();
+	(void)snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+	while (!strstr(stat, ") S")) {
+		FILE *file = fopen(path, "re");
+
+		CHECK(file != NULL && fgets(stat, sizeof stat, file) != NULL);
+		(void)fclose(file);
+		nap();
+	}
+	atomic_store(&sinner, 0);
+}
+
 static pthread_t begin(void *(*fn)(void *), void *arg)
 {
 	pthread_t thread;
@@ -84,7 +106,7 @@ static void *hold_mutex(void *held)
 {
 	CHECK_EQ(pthread_mutex_lock(&of.mutex), 0);
 	CHECK_EQ(sem_post(held), 0);
-	nap();
+	let_wait();
 	CHECK_EQ(pthread_mutex_unlock(&of.mutex), 0);
 	return NULL;
 }
@@ -93,7 +115,7 @@ static void *hold_rwlock(void *held)
 {
 	CHECK_EQ(pthread_rwlock_wrlock(&of.rwlock), 0);
 	CHECK_EQ(sem_post(held), 0);
-	nap();
+	let_wait();
 	CHECK_EQ(pthread_rwlock_unlock(&of.rwlock), 0);
 	return NULL;
 }
@@ -102,7 +124,7 @@ static void *hold_mtx(void *held)
 {
 	CHECK_EQ(mtx_lock(&of.mtx), thrd_success);
 	CHECK_EQ(sem_post(held), 0);
-	nap();
+	let_wait();
 	CHECK_EQ(mtx_unlock(&of.mtx), thrd_success);
 	return NULL;
 }
@@ -154,6 +176,7 @@ static pthread_t begin_holding(void *(*fn)(void *))
 	thread = begin(fn, &held);
 	CHECK_EQ(soon_unguarded(sem_wait(&held)), 0);
 	CHECK_EQ(sem_destroy(&held), 0);
+	atomic_store(&sinner, (int)gettid());
 	return thread;
 }
 

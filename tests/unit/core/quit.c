@@ -322,7 +322,7 @@ static int quit_beside_another(pthread_t *other)
 
 SOON_TEST_PLAIN(quit, a_run_that_ends_passes_on_what_it_did_not_take)
 {
-	pthread_t other;
+	pthread_t other = 0; /* FAKE_RUN hides from clang that it is set */
 	char *text;
 
 	(void)signal(SIGQUIT, SIG_DFL);
