@@ -16,8 +16,6 @@
 /* What a blocking descriptor that is ready takes or gives without making the thread wait. */
 #define READY_BYTES ((size_t)PIPE_BUF)
 
-#define AT_POSITION UINT64_MAX
-
 /* Of a system call that has just returned `rc`. */
 static ssize_t result(ssize_t rc)
 {
@@ -41,7 +39,7 @@ static ssize_t move_one(const struct soon__op *op, bool is_read)
 
 	if (op->is_woken && !is_read && len > READY_BYTES)
 		len = READY_BYTES;
-	if (op->off != AT_POSITION)
+	if (op->off != SOON__AT_POSITION)
 		n = result(move_at(op, addr, len, is_read));
 	if (n == -ESPIPE)
 		n = result(is_read ? read(op->fd, addr, len) : write(op->fd, addr, len));

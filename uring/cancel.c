@@ -4,6 +4,8 @@
 
 #include <soon/io.h>
 
+#include "core/spi/text.h"
+
 #include "op.h"
 #include "track.h"
 
@@ -32,11 +34,15 @@ static bool has_ops(struct soon__io *io, int fd)
 	return false;
 }
 
+/* Instead of a descriptor: any. */
+#define ANY_FD INT32_MIN
+
 /*
+ * Asks for the end of all operations on `fd` among those of its bucket, on behalf of `closer`.
  * One cancel an operation, not one for the descriptor: each operation knows its own cancel's
  * completion already, and the kernel looks a descriptor up when it gets to the cancel.
  */
-void soon__cancel_bucket(
+static void cancel_bucket(
 	struct soon__io *io, struct soon__list *bucket, int fd, struct soon__closer *closer)
 {
 	struct soon__list *next;
@@ -45,7 +51,7 @@ void soon__cancel_bucket(
 		struct soon__op *op = op_at(node);
 
 		next = node->next;
-		if (op->fd != fd && fd != SOON__ANY_FD)
+		if (op->fd != fd && fd != ANY_FD)
 			continue;
 		/* Of two closes of one descriptor only the first gets here. */
 		SOON_ASSERT(op->closer == NULL);
@@ -54,6 +60,48 @@ void soon__cancel_bucket(
 		/* May end it before the return, but touches no other operation. */
 		soon__op_cancel(io, op);
 	}
+}
+
+/* What nobody closed, as "accept fd 5, ...". */
+static void add_left(const char *what, int fd, void *data)
+{
+	struct soon__text *text = data;
+
+	soon__text_str(text, text->len > 0 ? ", " : "");
+	soon__text_str(text, what);
+	if (fd < 0)
+		return;
+	soon__text_str(text, " fd ");
+	soon__text_int(text, fd);
+}
+
+void soon__ops_name(struct soon__io *io, char names[static SOON__OPS_NAMES_BYTES])
+{
+	struct soon__text text;
+
+	soon__text_init(&text, names, SOON__OPS_NAMES_BYTES, SOON__TEXT_NO_FD);
+	soon__io_each_inflight(&io->poller, add_left, &text);
+}
+
+static void report_left(struct soon__io *io, unsigned count)
+{
+	char names[SOON__OPS_NAMES_BYTES];
+
+	soon__ops_name(io, names);
+	soon_report_file(SOON_REPORT_ERROR, -EBUSY,
+		"%u I/O operations were left in flight at the end of the run: %s", count, names);
+}
+
+void soon__cancel_all(struct soon__io *io, struct soon__closer *closer)
+{
+	unsigned count = soon__io_inflight(&io->poller);
+
+	if (count > 0)
+		report_left(io, count);
+	soon__list_init(&io->bufs.starving);
+	io->bufs.starving_count = 0;
+	for (unsigned i = 0; i < SOON__FD_BUCKETS; i++)
+		cancel_bucket(io, &io->started[i], ANY_FD, closer);
 }
 
 /* Whether another soon_close() waits for operations on `fd`. */
@@ -75,7 +123,7 @@ static bool end_some(struct soon__io *io, int fd)
 	if (io->bufs.starving_count > 0)
 		soon__receivers_close(io, fd);
 	soon__acceptors_close(io, fd);
-	soon__cancel_bucket(io, &io->started[(unsigned)fd % SOON__FD_BUCKETS], fd, &closer);
+	cancel_bucket(io, &io->started[(unsigned)fd % SOON__FD_BUCKETS], fd, &closer);
 	if (closer.pending == 0)
 		return false;
 	closer.is_parked = true;

@@ -19,12 +19,17 @@ struct soon__closer {
 
 struct soon__io;
 
-/* Any descriptor, for soon__cancel_bucket. */
-#define SOON__ANY_FD INT32_MIN
+#define SOON__OPS_NAMES_BYTES 256 /* cut beyond: a count says how many */
 
-/* Asks for the end of all operations on `fd` among those of its bucket, on behalf of `closer`. */
-void soon__cancel_bucket(
-	struct soon__io *io, struct soon__list *bucket, int fd, struct soon__closer *closer);
+/* Lists all that is in flight as text, for reports. */
+void soon__ops_name(struct soon__io *io, char names[static SOON__OPS_NAMES_BYTES]);
+
+/*
+ * For a back end that stops: says in a report what is left in flight, and asks for the end of all
+ * of it, on behalf of `closer`, which has to outlive them. What waits for a buffer is forgotten:
+ * the kernel was not asked.
+ */
+void soon__cancel_all(struct soon__io *io, struct soon__closer *closer);
 
 /* One of them has ended. */
 void soon__closer_op_ended(struct soon__closer *closer);

@@ -32,11 +32,6 @@ static struct soon__epoll *epoll_at(struct soon__io *io)
 	return SOON_CONTAINER_OF(io, struct soon__epoll, io);
 }
 
-static struct soon__op *op_at(struct soon__list *node)
-{
-	return SOON_CONTAINER_OF(node, struct soon__op, link);
-}
-
 /* ---- operations -------------------------------------------------------------------------- */
 
 static bool needs_thread(const struct soon__op *op)
@@ -66,7 +61,7 @@ static bool needs_thread(const struct soon__op *op)
 	return false;
 }
 
-static void block(struct soon__epoll *epoll, struct soon__op *op)
+void soon__epoll_block(struct soon__epoll *epoll, struct soon__op *op)
 {
 	epoll->stats.block_count++;
 	soon__op_block(op);
@@ -82,7 +77,7 @@ static void epoll_start(struct soon__io *io, struct soon__op *op)
 	op->is_try = false;
 	if (needs_thread(op)) {
 		op->place = SOON__PLACE_TRIED;
-		block(epoll, op);
+		soon__epoll_block(epoll, op);
 		return;
 	}
 	op->place = SOON__PLACE_DUE;
@@ -126,12 +121,12 @@ void soon__epoll_attempt(struct soon__epoll *epoll, struct soon__op *op)
 	op->place = SOON__PLACE_TRIED;
 	tried = soon__epoll_try(epoll, op);
 	if (tried == SOON__TRIED_BLOCK)
-		block(epoll, op);
+		soon__epoll_block(epoll, op);
 	if (tried != SOON__TRIED_AGAIN || op->place != SOON__PLACE_TRIED)
 		return; /* ended, or cancelled by who was told of an event */
 	rc = soon__fd_watch_wait(epoll, op);
 	if (rc == -EPERM && op->kind == SOON__OP_CALL)
-		block(epoll, op); /* nothing to wait for, and yet it would: the disk */
+		soon__epoll_block(epoll, op); /* nothing to wait for, and yet it would: the disk */
 	else if (rc < 0)
 		soon__op_event(&epoll->io, op, rc, 0);
 }
@@ -151,13 +146,13 @@ static void run_due(struct soon__epoll *epoll)
 	soon__list_init(&epoll->due);
 	/* A cancel takes its operation out of the batch, from inside an attempt, too. */
 	while (!soon__list_is_empty(&batch))
-		soon__epoll_attempt(epoll, op_at(soon__list_pop(&batch)));
+		soon__epoll_attempt(epoll, soon__op_at(soon__list_pop(&batch)));
 }
 
 static void run_cancels(struct soon__epoll *epoll)
 {
 	while (!soon__list_is_empty(&epoll->cancels)) {
-		struct soon__op *op = op_at(soon__list_pop(&epoll->cancels));
+		struct soon__op *op = soon__op_at(soon__list_pop(&epoll->cancels));
 		int moved = soon__epoll_moved(op);
 		int fd = op->fd;
 
@@ -284,30 +279,12 @@ static void epoll_wake(struct soon__poller *poller)
 	errno = saved;
 }
 
-static unsigned epoll_inflight(struct soon__poller *poller)
-{
-	struct soon__io *io = &epoll_of(poller)->io;
-
-	return io->inflight + io->bufs.starving_count;
-}
-
-static void epoll_each_inflight(
-	struct soon__poller *poller, void (*fn)(const char *what, int fd, void *data), void *data)
-{
-	soon__ops_each(&epoll_of(poller)->io, fn, data);
-}
-
 static void epoll_stop(struct soon__poller *poller)
 {
 	struct soon__epoll *epoll = epoll_of(poller);
 	struct soon__closer closer = { 0 };
 
-	if (epoll_inflight(poller) > 0)
-		soon__ops_report_left(&epoll->io, epoll_inflight(poller));
-	soon__list_init(&epoll->io.bufs.starving);
-	epoll->io.bufs.starving_count = 0;
-	for (unsigned i = 0; i < SOON__FD_BUCKETS; i++)
-		soon__cancel_bucket(&epoll->io, &epoll->io.started[i], SOON__ANY_FD, &closer);
+	soon__cancel_all(&epoll->io, &closer);
 	while (epoll->io.inflight > 0 && has_work(epoll))
 		run(epoll);
 }
@@ -329,8 +306,8 @@ static const struct soon__poller_ops poller_ops = {
 	.is_due = epoll_is_due,
 	.is_vacant = epoll_is_vacant,
 	.wake = epoll_wake,
-	.inflight = epoll_inflight,
-	.each_inflight = epoll_each_inflight,
+	.inflight = soon__io_inflight,
+	.each_inflight = soon__io_each_inflight,
 	.stop = epoll_stop,
 	.destroy = epoll_destroy,
 };

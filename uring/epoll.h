@@ -97,6 +97,9 @@ int soon__epoll_open(soon_core *core, const char *why, struct soon__poller **ret
 /* One attempt at a STARTED operation, which is on no list. */
 enum soon__tried soon__epoll_try(struct soon__epoll *epoll, struct soon__op *op);
 
+/* Leaves it to a thread. */
+void soon__epoll_block(struct soon__epoll *epoll, struct soon__op *op);
+
 /* Tries it, and puts it where it waits. */
 void soon__epoll_attempt(struct soon__epoll *epoll, struct soon__op *op);
 

@@ -13,9 +13,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* As an offset: the descriptor's own position. */
-#define AT_POSITION UINT64_MAX
-
 /* So many events of one operation, then others get their turn. */
 #define CHUNKS_PER_TURN  8u
 #define ACCEPTS_PER_TURN 32u
@@ -308,7 +305,7 @@ static ssize_t move(const struct soon__op *op, uint64_t off, bool is_nowait)
 	};
 	const struct iovec *iov = is_vector(op) ? op->addr : &rest;
 	int count = is_vector(op) ? (int)op->len : 1;
-	off_t at = off == AT_POSITION ? -1 : (off_t)(off + op->position);
+	off_t at = off == SOON__AT_POSITION ? -1 : (off_t)(off + op->position);
 	int flags = is_nowait ? RWF_NOWAIT : 0;
 	ssize_t n;
 
@@ -326,7 +323,7 @@ static ssize_t move_anywhere(const struct soon__op *op, bool is_nowait)
 {
 	ssize_t n = move(op, op->off, is_nowait);
 
-	return n == -ESPIPE ? move(op, AT_POSITION, is_nowait) : n;
+	return n == -ESPIPE ? move(op, SOON__AT_POSITION, is_nowait) : n;
 }
 
 static bool is_on_disk(const struct soon__epoll *epoll, int fd)

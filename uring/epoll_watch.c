@@ -73,11 +73,6 @@ void soon__fd_watches_fini(struct soon__epoll *epoll)
 	soon_free(epoll->chunk);
 }
 
-static struct soon__op *op_at(struct soon__list *node)
-{
-	return SOON_CONTAINER_OF(node, struct soon__op, link);
-}
-
 /* ---- what the kernel is asked ------------------------------------------------------------ */
 
 /* The events that somebody waits for. */
@@ -90,7 +85,7 @@ static uint32_t wanted(struct soon__fd_watch *watch)
 	if (!soon__list_is_empty(&watch->out))
 		events |= EPOLLOUT;
 	for (struct soon__list *node = watch->poll.next; node != &watch->poll; node = node->next)
-		events |= (op_at(node)->flags & EVENTS_MASK) | EPOLLRDHUP;
+		events |= (soon__op_at(node)->flags & EVENTS_MASK) | EPOLLRDHUP;
 	return events;
 }
 
@@ -274,7 +269,7 @@ void soon__fd_watch_forget(struct soon__epoll *epoll, int fd)
 static void serve(struct soon__epoll *epoll, struct soon__fd_watch *watch, struct soon__list *list)
 {
 	while (!soon__list_is_empty(list)) {
-		struct soon__op *op = op_at(list->next);
+		struct soon__op *op = soon__op_at(list->next);
 
 		leave(epoll, watch, op);
 		op->is_woken = true;
@@ -282,8 +277,7 @@ static void serve(struct soon__epoll *epoll, struct soon__fd_watch *watch, struc
 		case SOON__TRIED_ENDED:
 			break;
 		case SOON__TRIED_BLOCK:
-			epoll->stats.block_count++;
-			soon__op_block(op);
+			soon__epoll_block(epoll, op);
 			return; /* the thread takes what is there; the others wait for more */
 		case SOON__TRIED_AGAIN:
 			if (op->place == SOON__PLACE_TRIED) /* not cancelled meanwhile */
@@ -299,7 +293,7 @@ static void serve_polls(struct soon__epoll *epoll, struct soon__fd_watch *watch)
 
 	/* They only wake their tasks, so the list stays as it is but for them. */
 	for (struct soon__list *node = watch->poll.next; node != &watch->poll; node = next) {
-		struct soon__op *op = op_at(node);
+		struct soon__op *op = soon__op_at(node);
 
 		next = node->next;
 		leave(epoll, watch, op);
@@ -319,7 +313,7 @@ static void fail_all(struct soon__epoll *epoll, struct soon__fd_watch *watch, in
 
 	for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		while (!soon__list_is_empty(lists[i])) {
-			struct soon__op *op = op_at(lists[i]->next);
+			struct soon__op *op = soon__op_at(lists[i]->next);
 
 			leave(epoll, watch, op);
 			soon__op_event(&epoll->io, op, rc, 0);

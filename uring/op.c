@@ -57,11 +57,16 @@ static const char *const code_names[SOON__OP_CODES] = {
 	[SOON__OP_RECV_MULTI] = "recv (stream)",
 };
 
-void soon__ops_each(
-	struct soon__io *io, void (*fn)(const char *what, int fd, void *data), void *data)
+unsigned soon__io_inflight(struct soon__poller *poller)
+{
+	return poller->io->inflight + poller->io->bufs.starving_count;
+}
+
+void soon__io_each_inflight(
+	struct soon__poller *poller, void (*fn)(const char *what, int fd, void *data), void *data)
 {
 	for (unsigned i = 0; i < SOON__FD_BUCKETS; i++) {
-		struct soon__list *bucket = &io->started[i];
+		struct soon__list *bucket = &poller->io->started[i];
 
 		for (struct soon__list *node = bucket->next; node != bucket; node = node->next) {
 			const struct soon__op *op = SOON_CONTAINER_OF(node, struct soon__op, by_fd);
@@ -69,36 +74,6 @@ void soon__ops_each(
 			fn(code_names[op->code], op->fd, data);
 		}
 	}
-}
-
-/* What nobody closed, as "accept fd 5, ...". */
-static void add_left(const char *what, int fd, void *data)
-{
-	struct soon__text *text = data;
-
-	soon__text_str(text, text->len > 0 ? ", " : "");
-	soon__text_str(text, what);
-	if (fd < 0)
-		return;
-	soon__text_str(text, " fd ");
-	soon__text_int(text, fd);
-}
-
-void soon__ops_name(struct soon__io *io, char names[static SOON__OPS_NAMES_BYTES])
-{
-	struct soon__text text;
-
-	soon__text_init(&text, names, SOON__OPS_NAMES_BYTES, SOON__TEXT_NO_FD);
-	soon__ops_each(io, add_left, &text);
-}
-
-void soon__ops_report_left(struct soon__io *io, unsigned count)
-{
-	char names[SOON__OPS_NAMES_BYTES];
-
-	soon__ops_name(io, names);
-	soon_report_file(SOON_REPORT_ERROR, -EBUSY,
-		"%u I/O operations were left in flight at the end of the run: %s", count, names);
 }
 
 static void check_vector(const struct iovec *iov, size_t count)

@@ -164,17 +164,19 @@ static inline int soon__io_enter(const struct soon__io *io, int fd, const char *
 	return soon__io_refuse(io, fd, what);
 }
 
-/* Shows what is not IDLE: what it is, and on which descriptor. */
-void soon__ops_each(
-	struct soon__io *io, void (*fn)(const char *what, int fd, void *data), void *data);
+/* In the tables of both back ends; see soon__poller_ops. */
+unsigned soon__io_inflight(struct soon__poller *poller);
+void soon__io_each_inflight(
+	struct soon__poller *poller, void (*fn)(const char *what, int fd, void *data), void *data);
 
-#define SOON__OPS_NAMES_BYTES 256 /* cut beyond: a count says how many */
+/* As an offset: the descriptor's own position. */
+#define SOON__AT_POSITION UINT64_MAX
 
-/* Lists them as text, for reports. */
-void soon__ops_name(struct soon__io *io, char names[static SOON__OPS_NAMES_BYTES]);
-
-/* Says in a report that they were left at the end of a run. */
-void soon__ops_report_left(struct soon__io *io, unsigned count);
+/* The operation whose `link` this is. */
+static inline struct soon__op *soon__op_at(struct soon__list *node)
+{
+	return SOON_CONTAINER_OF(node, struct soon__op, link);
+}
 
 /* Begins an operation whose record is filled in and IDLE. Checks the memory it refers to. */
 void soon__op_start(struct soon__io *io, struct soon__op *op);

@@ -10,9 +10,6 @@
 /* The kernel takes 32 bits and moves at most this much in one call, as the system calls do. */
 #define LEN_MAX 0x7ffff000u
 
-/* As an offset: the descriptor's own position. */
-#define AT_POSITION UINT64_MAX
-
 static uint32_t clamp(size_t len)
 {
 	return len < LEN_MAX ? (uint32_t)len : LEN_MAX;
@@ -34,14 +31,14 @@ static ssize_t transfer(enum soon__op_code code, const char *what, int fd, const
 
 ssize_t soon_read(int fd, void *buf, size_t len)
 {
-	return transfer(SOON__OP_READ, "read", fd, buf, clamp(len), AT_POSITION);
+	return transfer(SOON__OP_READ, "read", fd, buf, clamp(len), SOON__AT_POSITION);
 }
 
 ssize_t soon_readv(int fd, const struct iovec *iov, int count)
 {
 	if (count < 0 || count > IOV_MAX)
 		return -EINVAL;
-	return transfer(SOON__OP_READV, "readv", fd, iov, (uint32_t)count, AT_POSITION);
+	return transfer(SOON__OP_READV, "readv", fd, iov, (uint32_t)count, SOON__AT_POSITION);
 }
 
 ssize_t soon_pread(int fd, void *buf, size_t len, off_t offset)
@@ -53,14 +50,14 @@ ssize_t soon_pread(int fd, void *buf, size_t len, off_t offset)
 
 ssize_t soon_write(int fd, const void *buf, size_t len)
 {
-	return transfer(SOON__OP_WRITE, "write", fd, buf, clamp(len), AT_POSITION);
+	return transfer(SOON__OP_WRITE, "write", fd, buf, clamp(len), SOON__AT_POSITION);
 }
 
 ssize_t soon_writev(int fd, const struct iovec *iov, int count)
 {
 	if (count < 0 || count > IOV_MAX)
 		return -EINVAL;
-	return transfer(SOON__OP_WRITEV, "writev", fd, iov, (uint32_t)count, AT_POSITION);
+	return transfer(SOON__OP_WRITEV, "writev", fd, iov, (uint32_t)count, SOON__AT_POSITION);
 }
 
 ssize_t soon_pwrite(int fd, const void *buf, size_t len, off_t offset)

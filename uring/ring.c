@@ -56,11 +56,6 @@ static struct soon__ring *ring_at(struct soon__io *io)
 	return SOON_CONTAINER_OF(io, struct soon__ring, io);
 }
 
-static struct soon__op *op_at(struct soon__list *node)
-{
-	return SOON_CONTAINER_OF(node, struct soon__op, link);
-}
-
 static uint64_t user_data_of(const struct soon__op *op, uint64_t tag)
 {
 	return (uint64_t)(uintptr_t)op | tag | (uint64_t)op->generation << GENERATION_SHIFT;
@@ -172,7 +167,7 @@ static void submit_queued(struct soon__ring *ring)
 
 		if (sqe == NULL)
 			return;
-		op = op_at(ring->unsubmitted.next);
+		op = soon__op_at(ring->unsubmitted.next);
 		soon__list_remove(&op->link);
 		submit(ring, op, sqe);
 	}
@@ -188,7 +183,7 @@ static void submit_cancels(struct soon__ring *ring)
 
 		if (sqe == NULL)
 			return;
-		op = op_at(ring->cancels.next);
+		op = soon__op_at(ring->cancels.next);
 		soon__list_remove(&op->link);
 		io_uring_prep_cancel64(sqe, user_data_of(op, TAG_TARGET), 0);
 		sqe->user_data = user_data_of(op, TAG_CANCEL);
@@ -287,7 +282,7 @@ static void end_tries(struct soon__ring *ring)
 
 	ring->is_reaping = true;
 	while (!soon__list_is_empty(&ring->tries)) {
-		struct soon__op *op = op_at(ring->tries.next);
+		struct soon__op *op = soon__op_at(ring->tries.next);
 
 		if ((int32_t)(taken - op->position) < 0)
 			break;
@@ -386,13 +381,6 @@ static void ring_wake(struct soon__poller *poller)
 	errno = saved;
 }
 
-static unsigned ring_inflight(struct soon__poller *poller)
-{
-	struct soon__io *io = &ring_of(poller)->io;
-
-	return io->inflight + io->bufs.starving_count;
-}
-
 /* Real time: the core's clock stands still by now. */
 static soon_ns stop_now(void)
 {
@@ -439,29 +427,17 @@ static void reap_all(struct soon__ring *ring)
 static void ring_stop(struct soon__poller *poller)
 {
 	struct soon__ring *ring = ring_of(poller);
-	struct soon__bufs *bufs = &ring->io.bufs;
 	struct soon__closer closer = { 0 };
 	struct io_uring_sqe *sqe;
 
-	if (ring_inflight(poller) > 0)
-		soon__ops_report_left(&ring->io, ring_inflight(poller));
-	soon__list_init(&bufs->starving);
-	bufs->starving_count = 0;
 	ring->is_stopping = true;
-	for (unsigned i = 0; i < SOON__FD_BUCKETS; i++)
-		soon__cancel_bucket(&ring->io, &ring->io.started[i], SOON__ANY_FD, &closer);
+	soon__cancel_all(&ring->io, &closer);
 	sqe = get_sqe(ring);
 	if (sqe != NULL) {
 		io_uring_prep_cancel64(sqe, TAG_BELL, 0);
 		sqe->user_data = TAG_NONE;
 	}
 	reap_all(ring);
-}
-
-static void ring_each_inflight(
-	struct soon__poller *poller, void (*fn)(const char *what, int fd, void *data), void *data)
-{
-	soon__ops_each(&ring_of(poller)->io, fn, data);
 }
 
 static void ring_destroy(struct soon__poller *poller)
@@ -481,8 +457,8 @@ static const struct soon__poller_ops poller_ops = {
 	.is_due = ring_is_due,
 	.is_vacant = ring_is_vacant,
 	.wake = ring_wake,
-	.inflight = ring_inflight,
-	.each_inflight = ring_each_inflight,
+	.inflight = soon__io_inflight,
+	.each_inflight = soon__io_each_inflight,
 	.stop = ring_stop,
 	.destroy = ring_destroy,
 };
