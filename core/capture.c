@@ -262,20 +262,22 @@ void soon__symbols_give_back(void)
 	(void)pthread_mutex_unlock(&symbols_lock);
 }
 
-void soon__text_thread(struct soon__text *text, pthread_t thread)
+void soon__capture_write(pthread_t thread, char *buf, size_t size)
 {
 	struct soon__capture calls;
 	struct soon__symbols *names = NULL;
+	struct soon__text text;
 	int rc = soon__capture_thread(thread, &calls);
 
+	soon__text_init(&text, buf, size, SOON__TEXT_NO_FD);
 	if (rc == 0)
 		names = soon__symbols_borrow();
 	if (!names) {
-		soon__text_str(text, "unknown, ");
-		soon__text_errno(text, rc < 0 ? rc : -EBUSY);
+		soon__text_str(&text, "unknown, ");
+		soon__text_errno(&text, rc < 0 ? rc : -EBUSY);
 		return;
 	}
-	soon__text_capture(text, names, &calls);
+	soon__text_capture(&text, names, &calls);
 	soon__symbols_give_back();
 }
 

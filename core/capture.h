@@ -59,8 +59,8 @@ void soon__capture_disallow(void);
 void soon__text_capture(
 	struct soon__text *text, struct soon__symbols *names, const struct soon__capture *capture);
 
-/* Adds where another thread stands; why not, if it cannot be asked. Not signal-safe. */
-void soon__text_thread(struct soon__text *text, pthread_t thread);
+/* Writes where another thread stands; why not, if it cannot be asked. Not signal-safe. */
+void soon__capture_write(pthread_t thread, char *buf, size_t size);
 
 /* The process's own symbols, for who has none; NULL while they are borrowed. Not signal-safe. */
 struct soon__symbols *soon__symbols_borrow(void);

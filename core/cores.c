@@ -302,14 +302,12 @@ static void member_join(const struct soon__run *run, const struct soon__member *
 	for (;;) {
 		struct timespec end = soon__clock_wall_after(timeout);
 		char calls[CALLS_BYTES];
-		struct soon__text text;
 
 		if (pthread_timedjoin_np(member->thread, NULL, &end) == 0)
 			return;
 		waited += timeout;
 		timeout = waited;
-		soon__text_init(&text, calls, sizeof calls, SOON__TEXT_NO_FD);
-		soon__text_thread(&text, member->thread);
+		soon__capture_write(member->thread, calls, sizeof calls);
 		soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
 			"core %u has not closed for %lld ms: it %s, in %s; the wait goes on",
 			member->index, (long long)(waited / SOON_MS(1)),

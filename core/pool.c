@@ -318,10 +318,8 @@ static void report_stuck(const struct soon__worker *worker)
 	const soon_site *last = atomic_load_explicit(&worker->last, memory_order_relaxed);
 	bool is_busy = atomic_load_explicit(&worker->is_busy, memory_order_relaxed);
 	char calls[CALLS_BYTES];
-	struct soon__text text;
 
-	soon__text_init(&text, calls, sizeof calls, SOON__TEXT_NO_FD);
-	soon__text_thread(&text, worker->thread);
+	soon__capture_write(worker->thread, calls, sizeof calls);
 	soon_report_at(SOON_REPORT_ERROR, -ETIMEDOUT, last,
 		"thread %d of the pool '%s' does not end and is left; it %s %s, called at %s:%d; "
 		"it stands in %s",

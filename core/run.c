@@ -154,11 +154,9 @@ soon_ns soon__run_nag_next(const struct soon__run *run, const soon_core *core)
 static void report_busy(const struct soon__member *member, soon_ns waited)
 {
 	char calls[CALLS_BYTES];
-	struct soon__text text;
 
 	/* Its own thread shows its tasks, when it gets to that: see stuck.h. */
-	soon__text_init(&text, calls, sizeof calls, SOON__TEXT_NO_FD);
-	soon__text_thread(&text, member->thread);
+	soon__capture_write(member->thread, calls, sizeof calls);
 	soon_report_file(SOON_REPORT_ERROR, -ETIMEDOUT,
 		"core %u has tasks %lld ms after the main task ended; all other cores wait for it; "
 		"it stands in %s",
@@ -177,8 +175,7 @@ void soon__run_nag(struct soon__run *run, soon_core *core)
 			SOON__STAGE_RUNNING)
 			report_busy(&run->members[i - 1], waited);
 	}
-	/* Twice as long until the next one: a log is no place to wait in. */
-	run->nag_at = waited > SOON_NEVER - now ? SOON_NEVER : now + waited;
+	run->nag_at = soon__stuck_next_after(now, waited);
 }
 
 void soon__run_fail(soon_core *core, int rc, const soon_site *site, const char *fmt, ...)

@@ -104,12 +104,6 @@ static bool report(const struct soon__group *group, soon_ns now)
 	return true;
 }
 
-/* When a report is due next: twice as long until each, for a log is no place to wait in. */
-static soon_ns next_after(soon_ns now, soon_ns waited)
-{
-	return waited > SOON_NEVER - now ? SOON_NEVER : now + waited;
-}
-
 /* That the run does not end concerns all that is left of it, so all of it is shown. */
 static void dump_end(soon_core *core, soon_ns now, soon_ns waited)
 {
@@ -117,7 +111,7 @@ static void dump_end(soon_core *core, soon_ns now, soon_ns waited)
 		return;
 	if (now < core->end_dump_at)
 		return;
-	core->end_dump_at = next_after(now, waited);
+	core->end_dump_at = soon__stuck_next_after(now, waited);
 	soon__dump_report(core);
 }
 
@@ -134,7 +128,7 @@ void soon__stuck_check(soon_core *core)
 		soon__list_remove(&group->extras.stuck);
 		if (report(group, now) && waited > longest)
 			longest = waited;
-		group->extras.stuck_at = next_after(now, waited);
+		group->extras.stuck_at = soon__stuck_next_after(now, waited);
 		insert(core, group);
 	}
 	if (longest > 0)

@@ -22,6 +22,15 @@ void soon__stuck_forget(struct soon__group *group);
 /* Files the reports that are due. */
 void soon__stuck_check(soon_core *core);
 
+/*
+ * When to report next on what has been waited for so long: twice as long until each, for a log is
+ * no place to wait in.
+ */
+static inline soon_ns soon__stuck_next_after(soon_ns now, soon_ns waited)
+{
+	return waited > SOON_NEVER - now ? SOON_NEVER : now + waited;
+}
+
 /* When the next one is due, SOON_NEVER if none. */
 static inline soon_ns soon__stuck_next(const soon_core *core)
 {
