@@ -45,8 +45,7 @@ struct soon__seat *soon__balance_seat(const struct soon__balance *balance, uint3
 
 void soon__seat_open(struct soon__seat *seat, uint32_t load_max, void *owner)
 {
-	SOON_ASSERT(!soon__seat_is_open(seat));
-	SOON_ASSERT(soon__seat_load(seat) == 0);
+	SOON_ASSERT(soon__seat_is_free(seat));
 	atomic_store_explicit(&seat->load_max, load_max, memory_order_relaxed);
 	seat->core = soon_core_self();
 	seat->owner = owner;

@@ -45,17 +45,11 @@ void soon__balance_fini(struct soon__balance *balance);
 /* Null: without seats there is none. */
 struct soon__seat *soon__balance_seat(const struct soon__balance *balance, uint32_t index);
 
-/* Opens the seat of the calling core, which has no connections. */
+/* Opens the seat of the calling core, which is free. */
 void soon__seat_open(struct soon__seat *seat, uint32_t load_max, void *owner) SOON_ON_CORE;
 
 /* From now on no more are sent here; those that the count still holds arrive. */
 void soon__seat_close(struct soon__seat *seat) SOON_ON_CORE;
-
-/* Whether it was opened and not closed; asked by its own core. */
-static inline bool soon__seat_is_open(const struct soon__seat *seat)
-{
-	return !(atomic_load_explicit(&seat->load, memory_order_relaxed) & SOON__SEAT_CLOSED);
-}
 
 /* Whether it may be opened: nobody serves with it. Asked by its own core. */
 static inline bool soon__seat_is_free(const struct soon__seat *seat)
