@@ -91,9 +91,7 @@ int soon_post(soon_core *core, soon_callback *callback)
 			return core->is_left_behind ? -EOWNERDEAD : -ESHUTDOWN;
 		}
 		callback->soon__next = callback_of(seen);
-		/*
-		 * Release: pairs with take(). Once it is in, the callback is not ours to touch.
-		 */
+		/* Release: pairs with take(). Once it is in, the callback is not ours to touch. */
 	} while (!atomic_compare_exchange_weak_explicit(&inbox->head, &seen, word_of(callback),
 		memory_order_release, memory_order_acquire));
 	if (SOON_UNLIKELY(seen == SOON__INBOX_ASLEEP || seen == SOON__INBOX_PARKED))
