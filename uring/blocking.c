@@ -89,6 +89,7 @@ static ssize_t perform_once(const struct soon__op *op)
 	case SOON__OP_RECV:
 	case SOON__OP_SEND:
 	case SOON__OP_SENDMSG:
+	case SOON__OP_RECVMSG:
 	case SOON__OP_ACCEPT:
 	case SOON__OP_POLL:
 	case SOON__OP_ACCEPT_MULTI:

@@ -49,6 +49,7 @@ static bool needs_thread(const struct soon__op *op)
 	case SOON__OP_RECV:
 	case SOON__OP_SEND:
 	case SOON__OP_SENDMSG:
+	case SOON__OP_RECVMSG:
 	case SOON__OP_ACCEPT:
 	case SOON__OP_CONNECT:
 	case SOON__OP_POLL:

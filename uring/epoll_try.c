@@ -44,6 +44,7 @@ int soon__epoll_moved(const struct soon__op *op)
 	case SOON__OP_READV:
 	case SOON__OP_WRITEV:
 	case SOON__OP_SENDMSG:
+	case SOON__OP_RECVMSG:
 	case SOON__OP_ACCEPT:
 	case SOON__OP_CONNECT:
 	case SOON__OP_FSYNC:
@@ -98,16 +99,19 @@ static enum soon__tried try_transfer(struct soon__epoll *epoll, struct soon__op 
 	}
 }
 
-/* A part is the sender's to go on with: it keeps the pieces. */
-static enum soon__tried try_sendmsg(struct soon__epoll *epoll, struct soon__op *op)
+/* A part is the sender's to go on with: it keeps the pieces. Nobody else asks for all. */
+static enum soon__tried try_message(struct soon__epoll *epoll, struct soon__op *op)
 {
 	int flags = (int)((op->flags & ~(uint32_t)MSG_WAITALL) | MSG_DONTWAIT);
 	ssize_t n;
 
 	do {
-		n = sendmsg(op->fd, op->addr, flags);
+		/* Written only by a receive, which was given a record to write. */
+		n = op->code == SOON__OP_RECVMSG
+			? recvmsg(op->fd, (struct msghdr *)(uintptr_t)op->addr, flags)
+			: sendmsg(op->fd, op->addr, flags);
 	} while (last_error(n) == -EINTR);
-	if (last_error(n) == -EAGAIN)
+	if (last_error(n) == -EAGAIN && (op->flags & MSG_DONTWAIT) == 0)
 		return SOON__TRIED_AGAIN;
 	return end(epoll, op, n < 0 ? -errno : n);
 }
@@ -405,7 +409,8 @@ enum soon__tried soon__epoll_try(struct soon__epoll *epoll, struct soon__op *op)
 	case SOON__OP_SEND:
 		return try_transfer(epoll, op);
 	case SOON__OP_SENDMSG:
-		return try_sendmsg(epoll, op);
+	case SOON__OP_RECVMSG:
+		return try_message(epoll, op);
 	case SOON__OP_ACCEPT:
 		return try_accept(epoll, op);
 	case SOON__OP_CONNECT:

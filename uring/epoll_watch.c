@@ -162,6 +162,7 @@ static enum soon__place place_of(const struct soon__op *op)
 	case SOON__OP_READ:
 	case SOON__OP_READV:
 	case SOON__OP_RECV:
+	case SOON__OP_RECVMSG:
 	case SOON__OP_ACCEPT:
 	case SOON__OP_ACCEPT_MULTI:
 	case SOON__OP_RECV_MULTI:

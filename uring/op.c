@@ -45,6 +45,7 @@ static const char *const code_names[SOON__OP_CODES] = {
 	[SOON__OP_RECV] = "recv",
 	[SOON__OP_SEND] = "send",
 	[SOON__OP_SENDMSG] = "sendmsg",
+	[SOON__OP_RECVMSG] = "recvmsg",
 	[SOON__OP_ACCEPT] = "accept",
 	[SOON__OP_CONNECT] = "connect",
 	[SOON__OP_FSYNC] = "fsync",
@@ -100,8 +101,11 @@ static void check_memory(const struct soon__op *op)
 		check_vector(op->addr, op->len);
 		break;
 	case SOON__OP_SENDMSG:
+	case SOON__OP_RECVMSG:
 		soon__mem_check(msg, sizeof(*msg));
 		check_vector(msg->msg_iov, msg->msg_iovlen);
+		soon__mem_check(msg->msg_name, msg->msg_namelen);
+		soon__mem_check(msg->msg_control, msg->msg_controllen);
 		break;
 	case SOON__OP_CONNECT:
 		soon__mem_check(op->addr, op->off);

@@ -100,6 +100,35 @@ SOON_API SOON_NODISCARD ssize_t soon_send(int fd, const void *buf, size_t len, i
 	SOON_SUSPENDS;
 
 /*
+ * Receives one message, or what is there of a stream, with the sender's address and what came
+ * beside it; MSG_CMSG_CLOEXEC is implied. A cancel never loses a message, nor a descriptor in it.
+ * With MSG_ERRQUEUE it does not wait.
+ * Returns: as soon_recv; a message longer than its memory is cut, and MSG_TRUNC in msg_flags says
+ * so. Errors: -EOPNOTSUPP MSG_WAITALL. See: recvmsg(2), cmsg(3); soon_recv_fds for descriptors.
+ */
+SOON_API SOON_NODISCARD ssize_t soon_recvmsg(int fd, struct msghdr *msg, int flags) SOON_SUSPENDS;
+
+/*
+ * Sends one message, to the address in it or to the peer; MSG_NOSIGNAL is implied. It also waits
+ * for the queue of a local receiver that the socket is not connected to.
+ * Returns: as soon_send. Errors: -EOPNOTSUPP MSG_WAITALL. -EMSGSIZE too long for one message. See:
+ * sendmsg(2).
+ */
+SOON_API SOON_NODISCARD ssize_t soon_sendmsg(int fd, const struct msghdr *msg, int flags)
+	SOON_SUSPENDS;
+
+/*
+ * As soon_recvmsg, without what came beside it.
+ * Null: `addr` and `addr_len` when the sender's address is not wanted. See: recvfrom(2).
+ */
+SOON_API SOON_NODISCARD ssize_t soon_recvfrom(int fd, void *buf, size_t len, int flags,
+	struct sockaddr *SOON_NULLABLE addr, socklen_t *SOON_NULLABLE addr_len) SOON_SUSPENDS;
+
+/* As soon_sendmsg, of one piece. Null: `addr` for the peer. See: sendto(2). */
+SOON_API SOON_NODISCARD ssize_t soon_sendto(int fd, const void *buf, size_t len, int flags,
+	const struct sockaddr *SOON_NULLABLE addr, socklen_t addr_len) SOON_SUSPENDS;
+
+/*
  * Takes one connection from a listening socket; SOCK_CLOEXEC is implied. For a server's accept
  * loop soon_acceptor is cheaper.
  * Null: `addr` and `addr_len` when the peer's address is not wanted.
