@@ -11,12 +11,11 @@
 #include "listener.h"
 #include "resolve.h"
 #include "stream.h"
+#include "unix_file.h"
 
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #define BACKLOG_COUNT 4096
 
@@ -83,41 +82,6 @@ static int options_set(int fd, sa_family_t family, const soon_listen_opts *opts)
 	return rc;
 }
 
-static const char *unix_path(const soon_addr *addr)
-{
-	const struct sockaddr_un *un = (const struct sockaddr_un *)&addr->storage;
-
-	if (addr->storage.ss_family != AF_UNIX || un->sun_path[0] == '\0')
-		return NULL;
-	return un->sun_path;
-}
-
-/*
- * Removes the file of a unix socket that nobody listens on.
- * Returns: 0 when it is out of the way. Errors: -EADDRINUSE somebody does listen. -ENOTSOCK.
- */
-static int stale_remove(const soon_addr *addr)
-{
-	const char *path = unix_path(addr);
-	struct stat st;
-	int fd, rc;
-
-	if (path == NULL)
-		return -EADDRINUSE;
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -ENOTSOCK;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	rc = connect(fd, (const struct sockaddr *)&addr->storage, addr->len) < 0 ? -errno : 0;
-	(void)close(fd); /* it was never used */
-	if (rc != -ECONNREFUSED)
-		return rc == -ENOENT ? 0 : -EADDRINUSE;
-	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-}
-
 static int bind_once(int fd, const soon_addr *addr)
 {
 	int rc;
@@ -126,7 +90,7 @@ static int bind_once(int fd, const soon_addr *addr)
 		return 0;
 	if (errno != EADDRINUSE)
 		return -errno;
-	rc = stale_remove(addr);
+	rc = soon__unix_stale_remove(addr, SOCK_STREAM);
 	if (rc < 0)
 		return rc;
 	return bind(fd, (const struct sockaddr *)&addr->storage, addr->len) < 0 ? -errno : 0;
@@ -135,7 +99,7 @@ static int bind_once(int fd, const soon_addr *addr)
 /* A bound unix socket gets its permissions before anybody can connect to it. */
 static int listen_once(int fd, const soon_addr *addr, const soon_listen_opts *opts)
 {
-	const char *path = unix_path(addr);
+	const char *path = soon__unix_path(addr);
 
 	if (path != NULL && opts->unix_mode != 0 && chmod(path, (mode_t)opts->unix_mode) < 0)
 		return -errno;
@@ -172,8 +136,6 @@ static int listen_on(soon_listener *l, const soon_addr *addr) SOON_SUSPENDS
 {
 	sa_family_t family = addr->storage.ss_family;
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	const char *path = unix_path(addr);
-	struct stat st;
 	int rc;
 
 	if (fd < 0)
@@ -191,10 +153,7 @@ static int listen_on(soon_listener *l, const soon_addr *addr) SOON_SUSPENDS
 
 	l->fd = fd;
 	soon_fd_track(fd, "listener");
-	if (path != NULL && lstat(path, &st) == 0) {
-		l->unix_dev = st.st_dev;
-		l->unix_ino = st.st_ino;
-	}
+	soon__unix_file_note(addr, &l->file);
 	return 0;
 }
 
@@ -242,15 +201,4 @@ int soon__listener_bind(soon_listener *l, const char *where)
 		rc = failure_report(where, rc, family);
 	soon_free(resolved);
 	return rc;
-}
-
-void soon__listener_unlink(const soon_listener *l)
-{
-	const char *path = unix_path(&l->addr);
-	struct stat st;
-
-	if (path == NULL || l->unix_ino == 0 || lstat(path, &st) < 0)
-		return;
-	if (st.st_dev == l->unix_dev && st.st_ino == l->unix_ino)
-		(void)unlink(path); /* somebody else may just have done it */
 }

@@ -103,7 +103,7 @@ static void socket_close(soon_listener *l) SOON_SUSPENDS
 	if (l->fd < 0)
 		return;
 	soon_acceptor_fini(&l->acceptor);
-	soon__listener_unlink(l);
+	soon__unix_file_remove(&l->addr, &l->file);
 	/* A listening socket has nothing to lose that its close could tell about. */
 	(void)soon_close(l->fd);
 	l->fd = -1;

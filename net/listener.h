@@ -8,6 +8,8 @@
 #include <soon/listener.h>
 #include <soon/socket.h>
 
+#include "unix_file.h"
+
 struct soon_listener {
 	soon_acceptor acceptor;
 	soon_listen_opts opts;
@@ -18,8 +20,7 @@ struct soon_listener {
 	bool is_stopped;
 	bool is_shared; /* other listeners have the very same socket */
 	int late_left;  /* after the stop: how many more may be taken from the kernel's queue */
-	dev_t unix_dev; /* the socket's file, so that only our own is removed */
-	ino_t unix_ino; /* 0: there is none */
+	struct soon__unix_file file;
 };
 
 /*
@@ -51,8 +52,5 @@ void soon__listener_twins_fini(struct soon__listener_twins *twins) SOON_SUSPENDS
 /* Makes one on the calling thread's core. Affinity: core, in a task; any core of the run. */
 SOON_NODISCARD int soon__listener_twin(
 	const struct soon__listener_twins *twins, soon_listener **ret_listener) SOON_SUSPENDS;
-
-/* Removes the file of a unix socket, if it is still ours. */
-void soon__listener_unlink(const soon_listener *listener);
 
 #endif

@@ -224,7 +224,7 @@ NET_TEST(listener, a_stale_unix_socket_is_replaced_and_a_live_one_is_not)
 	report_has("a running program listens");
 
 	/* As after a crash: the socket is closed, its file stays. */
-	first->unix_ino = 0;
+	first->file.ino = 0;
 	soon_listener_close(first);
 	cr_assert_eq(stat("soon-test-stale.sock", &st), 0);
 	cr_assert_eq(soon_listen(where, NULL, &second), 0);
