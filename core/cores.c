@@ -348,6 +348,11 @@ unsigned soon_core_count(void)
 	return core->index > 0 ? core->run->core_count : soon__cores_count(core->run);
 }
 
+unsigned soon_core_running(void)
+{
+	return soon__core ? soon__run_running(soon__core->run) : 0;
+}
+
 unsigned soon_core_index(const soon_core *core)
 {
 	if (!core)

@@ -35,6 +35,12 @@ extern "C" {
 SOON_API unsigned soon_core_count(void) SOON_ANY_THREAD;
 
 /*
+ * Returns how many of them have begun: all or one; 0 on a thread without a core.
+ * Affinity: any. Suspends: never.
+ */
+SOON_API unsigned soon_core_running(void) SOON_ANY_THREAD;
+
+/*
  * Returns the place of a core in its run, from 0.
  * Affinity: any, while that run lives. Suspends: never. Null: `core` for the calling thread's, 0
  * where there is none.

@@ -57,6 +57,7 @@
 #include <soon/stream.h>
 #include <soon/listener.h>
 #include <soon/service.h>
+#include <soon/notify.h>
 
 /* Other programs, as processes under this one. */
 #include <soon/proc.h>
