@@ -58,6 +58,7 @@ struct soon__fd_watch {
 	bool is_known;          /* the kernel may have it in its set */
 	bool is_lasting;        /* armed for more than one event */
 	bool has_gap;           /* nobody waited for a while: the file may be another by now */
+	bool is_edge;           /* told when something changes only: it has an error that stays */
 };
 
 struct soon__epoll_stats {
@@ -74,6 +75,7 @@ struct soon__epoll {
 	int fd;
 	int bell_fd;                   /* an eventfd; wake() writes, nobody reads */
 	bool has_pwait2;               /* waits to the nanosecond */
+	bool has_told_limit;           /* that the kernel watches no more, once is enough */
 	unsigned waiting;              /* operations that wait on a descriptor */
 	unsigned skipped;              /* how often is_due() was asked since the last look */
 	soon_ns looked_at;             /* when the kernel was asked last */

@@ -6,6 +6,11 @@
  * file. A single operation asks for one event, as it is over with it; a receiver or acceptor for as
  * many as come. One registration has the wishes of all, both directions.
  *
+ * An error that nobody takes is told again and again: messages in the error queue of a socket, that
+ * only recvmsg(MSG_ERRQUEUE) takes, while the operations wait for something else. Such a descriptor
+ * is watched edge-triggered from then on. That loses nothing, since an operation is tried before it
+ * waits, and the kernel tells what comes after that.
+ *
  * The kernel's set goes by open files, ours by numbers. A number may mean another file since the
  * last wait on it, closed and opened again without our knowing; so after a gap the kernel is asked
  * anew, and says ENOENT where it has nothing.
@@ -89,17 +94,41 @@ static uint32_t wanted(struct soon__fd_watch *watch)
 	return events;
 }
 
+SOON_COLD static void report_limit(struct soon__epoll *epoll, int fd)
+{
+	if (epoll->has_told_limit)
+		return;
+	epoll->has_told_limit = true;
+	soon_report_file(SOON_REPORT_WARNING, -ENOSPC,
+		"epoll: descriptor %d cannot be waited for: all programs of this user together "
+		"watch as many as the kernel allows. Raise it (sysctl "
+		"fs.epoll.max_user_watches), or look which of them leaves descriptors open",
+		fd);
+}
+
 static int control(struct soon__epoll *epoll, int verb, int fd, struct epoll_event *event)
 {
+	int rc;
+
 	epoll->stats.ctl_count++;
-	return epoll_ctl(epoll->fd, verb, fd, event) == 0 ? 0 : -errno;
+	rc = epoll_ctl(epoll->fd, verb, fd, event) == 0 ? 0 : -errno;
+	if (SOON_UNLIKELY(rc == -ENOSPC))
+		report_limit(epoll, fd);
+	return rc;
+}
+
+/* Whether the kernel should go on telling after one event. */
+static bool should_last(const struct soon__fd_watch *watch)
+{
+	return watch->multi_count > 0 || watch->is_edge;
 }
 
 /* Has the kernel watch for `events`, whatever it had for this number. */
 static int arm(struct soon__epoll *epoll, struct soon__fd_watch *watch, int fd, uint32_t events)
 {
 	struct epoll_event event = {
-		.events = events | (watch->multi_count > 0 ? 0u : EPOLLONESHOT),
+		.events = events | (should_last(watch) ? 0u : EPOLLONESHOT) |
+			(watch->is_edge ? EPOLLET : 0u),
 		.data.u64 = (uint64_t)watch->generation << GENERATION_SHIFT | (uint32_t)fd,
 	};
 	int rc = control(epoll, watch->is_known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
@@ -110,7 +139,7 @@ static int arm(struct soon__epoll *epoll, struct soon__fd_watch *watch, int fd, 
 		rc = control(epoll, EPOLL_CTL_MOD, fd, &event);
 	watch->is_known = rc == 0;
 	watch->armed = rc == 0 ? events : 0;
-	watch->is_lasting = watch->multi_count > 0;
+	watch->is_lasting = should_last(watch);
 	watch->has_gap = false;
 	return rc;
 }
@@ -128,7 +157,7 @@ static void disarm(struct soon__epoll *epoll, struct soon__fd_watch *watch, int 
 /* Whether what the kernel was asked is what is wanted. One event too many does no harm. */
 static bool is_settled(const struct soon__fd_watch *watch, uint32_t events)
 {
-	if (watch->has_gap || watch->is_lasting != (watch->multi_count > 0))
+	if (watch->has_gap || watch->is_lasting != should_last(watch))
 		return false;
 	return watch->is_lasting ? watch->armed == events : (watch->armed & events) == events;
 }
@@ -261,6 +290,7 @@ void soon__fd_watch_forget(struct soon__epoll *epoll, int fd)
 	if (watch->armed != 0)
 		disarm(epoll, watch, fd);
 	watch->is_known = false;
+	watch->is_edge = false;
 	watch->generation++;
 }
 
@@ -339,6 +369,11 @@ void soon__fd_watch_event(struct soon__epoll *epoll, const struct epoll_event *e
 		serve(epoll, watch, &watch->out);
 	if (SOON_UNLIKELY(!soon__list_is_empty(&watch->poll)))
 		serve_polls(epoll, watch);
+	/* Nothing but an error, and nobody has ended by it: it would be told for ever. */
+	if (SOON_UNLIKELY(event->events == EPOLLERR) && !watch->is_edge && wanted(watch) != 0) {
+		watch->is_edge = true;
+		watch->armed = 0;
+	}
 	rc = settle(epoll, watch, fd);
 	if (SOON_UNLIKELY(rc < 0))
 		fail_all(epoll, watch, rc);

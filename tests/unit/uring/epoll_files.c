@@ -7,8 +7,13 @@
 
 #include "kit_epoll.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 /* ---- numbers and files ------------------------------------------------------------------- */
@@ -128,6 +133,142 @@ EPOLL_TEST(close_while_many_wait)
 	}
 	cr_assert_eq(soon_group_close(&g, 0), 0);
 	return 0;
+}
+
+/* ---- errors that stay -------------------------------------------------------------------- */
+
+/* A datagram socket with a message in its error queue, and the free port that it is connected to. */
+static int socket_with_error(struct sockaddr_in *ret_peer)
+{
+	const int on = 1;
+	struct sockaddr_in self = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(*ret_peer);
+	int closed = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char byte;
+
+	cr_assert_eq(bind(closed, (struct sockaddr *)&self, sizeof(self)), 0);
+	cr_assert_eq(getsockname(closed, (struct sockaddr *)ret_peer, &len), 0);
+	cr_assert_eq(close(closed), 0);
+	cr_assert_eq(setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)), 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)ret_peer, sizeof(*ret_peer)), 0);
+	cr_assert_eq(send(fd, "x", 1, 0), 1);
+	/* The error is told once; its message stays in the queue. */
+	cr_assert_eq(soon_within(KIT_LONG, soon_recv(fd, &byte, 1, 0)), -ECONNREFUSED);
+	return fd;
+}
+
+/* What is sent to the socket from the port that nobody had. */
+static void send_from(const struct sockaddr_in *peer, int fd, const char *text)
+{
+	struct sockaddr_in to;
+	socklen_t len = sizeof(to);
+	int from = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&to, &len), 0);
+	cr_assert_eq(bind(from, (const struct sockaddr *)peer, sizeof(*peer)), 0);
+	cr_assert_eq(sendto(from, text, strlen(text), 0, (struct sockaddr *)&to, len),
+		(ssize_t)strlen(text));
+	cr_assert_eq(close(from), 0);
+}
+
+EPOLL_TEST(error_queue_that_nobody_reads_is_quiet)
+{
+	struct sockaddr_in peer;
+	int fd = socket_with_error(&peer);
+	struct reader reader = { .fd = fd };
+	SOON_GROUP(g);
+
+	(void)unused;
+	for (int round = 0; round < 3; round++) {
+		reader.rc = 0;
+		cr_assert_eq(soon_spawn(&g, read_and_note, &reader), 0);
+		kit_settle();
+		cr_assert_lt(wakes_in_a_while(), 10);
+		cr_assert_eq(reader.rc, 0);
+		send_from(&peer, fd, "q");
+		while (reader.rc == 0)
+			cr_assert_eq(soon_yield(), 0);
+		cr_assert_eq(reader.rc, 'q', "what comes later is told");
+	}
+	cr_assert_eq(soon_poll_fd(fd, POLLIN), POLLERR, "who asks for it is told");
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_assert_eq(soon_close(fd), 0);
+	return 0;
+}
+
+EPOLL_TEST(receiver_beside_an_error_queue)
+{
+	struct sockaddr_in peer;
+	int fd = socket_with_error(&peer);
+	soon_receiver receiver;
+	soon_slice chunk;
+
+	(void)unused;
+	soon_receiver_init(&receiver, fd);
+	for (int round = 0; round < 3; round++) {
+		cr_assert_eq(soon_receiver_try_next(&receiver, &chunk), -EAGAIN);
+		cr_assert_lt(wakes_in_a_while(), 10);
+		send_from(&peer, fd, "two");
+		cr_assert_eq(soon_within(KIT_LONG, soon_receiver_next(&receiver, &chunk)), 3);
+		soon_receiver_return(&receiver, chunk);
+	}
+	soon_receiver_fini(&receiver);
+	cr_assert_eq(soon_close(fd), 0);
+	return 0;
+}
+
+/* From here on, epoll_ctl(2) of this thread gives ENOSPC, as with fs.epoll.max_user_watches. */
+static void use_up_the_watches(void)
+{
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_epoll_ctl, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSPC),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), 0);
+}
+
+static int used_up_app(void *unused)
+{
+	soon_receiver receiver;
+	soon_slice chunk;
+	char byte;
+	int known[2], late[2];
+
+	(void)unused;
+	kit_pair(known);
+	kit_pair(late);
+	soon_receiver_init(&receiver, known[0]);
+	cr_assert_eq(soon_receiver_try_next(&receiver, &chunk), -EAGAIN);
+	kit_settle();
+	use_up_the_watches();
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(soon_within(KIT_LONG, soon_read(late[0], &byte, 1)), -ENOSPC);
+	kit_put(late[1], "l", 1);
+	cr_assert_eq(read_one(late[0]), 'l', "what is there needs no watch");
+	kit_put(known[1], "k", 1);
+	cr_assert_eq(soon_within(KIT_LONG, soon_receiver_next(&receiver, &chunk)), 1);
+	soon_receiver_return(&receiver, chunk);
+	soon_receiver_fini(&receiver);
+	kit_close_both(known);
+	kit_close_both(late);
+	return 0;
+}
+
+SOON_TEST_PLAIN(epoll, watches_used_up_fail_only_who_needs_one)
+{
+	struct kit_reports reports;
+
+	kit_reports_keep(&reports);
+	cr_assert_eq(soon_run_with(&(soon_opts){ .io = SOON_IO_EPOLL }, used_up_app, NULL), 0);
+	cr_assert_eq(reports.count, 1, "once is enough");
+	cr_assert_not_null(strstr(reports.text, "fs.epoll.max_user_watches"));
 }
 
 /* ---- descriptors that block -------------------------------------------------------------- */
