@@ -156,8 +156,12 @@ static int health(soon_http_request *req, soon_http_response *res)
 static int metrics(soon_http_request *req, soon_http_response *res)
 {
 	const uint64_t *replies = http_stats.replies;
-	char text[1024]; /* eleven lines, each well below 80 bytes */
+	const char *why;
+	const char *backend = soon_io_backend(&why) == SOON_IO_URING ? "io_uring" : "epoll";
+	char text[1280]; /* thirteen lines, each well below 90 bytes */
 	int n = snprintf(text, sizeof text,
+		"# TYPE soon_io_backend gauge\n"
+		"soon_io_backend{backend=\"%s\",reason=\"%s\"} 1\n"
 		"# TYPE links_http_requests_total counter\nlinks_http_requests_total %ju\n"
 		"# TYPE links_http_replies_total counter\n"
 		"links_http_replies_total{class=\"2xx\"} %ju\n"
@@ -166,7 +170,7 @@ static int metrics(soon_http_request *req, soon_http_response *res)
 		"links_http_replies_total{class=\"5xx\"} %ju\n"
 		"# TYPE links_connections_total counter\nlinks_connections_total %ju\n"
 		"# TYPE links_connections gauge\nlinks_connections %ju\n",
-		http_stats.requests, replies[2], replies[3], replies[4], replies[5],
+		backend, why, http_stats.requests, replies[2], replies[3], replies[4], replies[5],
 		service_stats.accepted, service_stats.live);
 
 	(void)req;

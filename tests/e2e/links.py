@@ -127,6 +127,11 @@ class Endpoints(LinksTest):
         self.assertEqual(values['links_http_replies_total{class="2xx"}'], "1")
         self.assertEqual(values['links_http_replies_total{class="4xx"}'], "1")
         self.assertEqual(values["links_connections"], "1")
+        backend = [name for name in values if name.startswith("soon_io_backend{")]
+        self.assertEqual(len(backend), 1)
+        self.assertRegex(backend[0], r'backend="(io_uring|epoll)",reason="[^"]+"')
+        if os.environ.get("SOON_IO") == "epoll":
+            self.assertIn('backend="epoll",reason="the environment\'s SOON_IO', backend[0])
 
     def test_head_and_options(self):
         code = self.links.shorten("http://a/")
