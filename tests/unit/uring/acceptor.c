@@ -402,11 +402,15 @@ SOON_TEST_PLAIN(acceptor, an_operation_that_the_kernel_does_not_end_is_told_of_a
 				       "memory is lent: accept (listener) fd ";
 	const soon_opts opts = { .io = SOON_IO_URING, .grace = SOON_MS(1) };
 	struct kit_reports reports;
+	int rc;
 
 	kit_reports_keep(&reports);
 	soon__ring_tuning = (struct soon__ring_tuning){ .cancels_after_reports = 2 };
-	cr_assert_eq(soon_run_with(&opts, forget_acceptor, NULL), 0);
+	rc = soon_run_with(&opts, forget_acceptor, NULL);
 	soon__ring_tuning = (struct soon__ring_tuning){ 0 };
+	if (rc == -EPERM)
+		cr_skip("io_uring is refused here");
+	cr_assert_eq(rc, 0);
 	cr_assert_geq(reports.count, 3, "%s", reports.text);
 	cr_assert_not_null(strstr(reports.text, expected), "%s", reports.text);
 	(void)close(forgotten_fd);

@@ -137,7 +137,7 @@ EPOLL_TEST(close_while_many_wait)
 
 /* ---- errors that stay -------------------------------------------------------------------- */
 
-/* A datagram socket with a message in its error queue, and the free port that it is connected to. */
+/* A datagram socket with a message in its error queue, and the free port it is connected to. */
 static int socket_with_error(struct sockaddr_in *ret_peer)
 {
 	const int on = 1;
