@@ -59,6 +59,9 @@
 #include <soon/service.h>
 #include <soon/notify.h>
 
+/* Datagrams. */
+#include <soon/dgram.h>
+
 /* Other programs, as processes under this one. */
 #include <soon/proc.h>
 #include <soon/procpool.h>
