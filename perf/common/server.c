@@ -91,7 +91,8 @@ static void on_term(int signal_number)
 	_exit(0);
 }
 
-int server_listen(const struct server_opts *opts)
+/* A socket bound to 127.0.0.1, and the port that it got. */
+static int bind_socket(const struct server_opts *opts, int type, uint16_t *ret_port)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
@@ -104,17 +105,38 @@ int server_listen(const struct server_opts *opts)
 
 	if (signal(SIGTERM, on_term) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		server_die("signal", -errno);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		server_die("socket", -errno);
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+	if (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
 		server_die("SO_REUSEADDR", -errno);
 	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0)
 		server_die("bind", -errno);
-	if (listen(fd, BACKLOG_COUNT) != 0)
-		server_die("listen", -errno);
 	if (getsockname(fd, (struct sockaddr *)&addr, &addr_bytes) != 0)
 		server_die("getsockname", -errno);
-	server_announce(ntohs(addr.sin_port));
+	*ret_port = ntohs(addr.sin_port);
+	return fd;
+}
+
+int server_listen(const struct server_opts *opts)
+{
+	uint16_t port;
+	int fd = bind_socket(opts, SOCK_STREAM, &port);
+
+	if (listen(fd, BACKLOG_COUNT) != 0)
+		server_die("listen", -errno);
+	server_announce(port);
+	return fd;
+}
+
+int server_bind_udp(const struct server_opts *opts)
+{
+	const int bytes = SERVER_UDP_QUEUE_BYTES;
+	uint16_t port;
+	int fd = bind_socket(opts, SOCK_DGRAM, &port);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) != 0)
+		server_die("SO_RCVBUF", -errno);
+	server_announce(port);
 	return fd;
 }

@@ -30,6 +30,12 @@ void server_parse(int argc, char **argv, struct server_opts *ret_opts);
  */
 int server_listen(const struct server_opts *opts);
 
+/* What servers of datagrams ask for as their queue. */
+#define SERVER_UDP_QUEUE_BYTES (1 << 20)
+
+/* The same for UDP: a socket bound to 127.0.0.1. */
+int server_bind_udp(const struct server_opts *opts);
+
 /* Prints the line `port N` that the harness waits for. */
 void server_announce(uint16_t port);
 

@@ -4,6 +4,7 @@
  *
  *	load echo --port=N --pid=PID --connections=64 --size=64 --warmup=0.3 --seconds=1
  *	load http --port=N --pid=PID --connections=64 --depth=16
+ *	load udp --port=N --pid=PID --connections=4 --depth=64 --size=64
  *	load http --port=N --pid=PID --connections=5000 --idle --greet --seconds=10
  *
  * Prints one JSON object on one line. Exits with 1 when a reply was wrong or a connection lost, and
@@ -60,8 +61,10 @@ static void parse_protocol(struct argp_state *state, struct load_opts *opts, con
 		opts->protocol = &protocol_echo;
 	else if (strcmp(arg, protocol_http.name) == 0)
 		opts->protocol = &protocol_http;
+	else if (strcmp(arg, protocol_udp.name) == 0)
+		opts->protocol = &protocol_udp;
 	else
-		argp_error(state, "echo or http, not %s", arg);
+		argp_error(state, "echo, http or udp, not %s", arg);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -124,8 +127,9 @@ static const struct argp_option options[] = {
 	{ "port", 'p', "N", 0, "the server's port on 127.0.0.1", 0 },
 	{ "pid", KEY_PID, "PID", 0, "the process whose CPU time is read", 0 },
 	{ "connections", 'c', "N", 0, "connections (64)", 0 },
-	{ "size", KEY_SIZE, "BYTES", 0, "echo: bytes of a message (64)", 0 },
-	{ "depth", KEY_DEPTH, "N", 0, "http: requests written at once (1)", 0 },
+	{ "size", KEY_SIZE, "BYTES", 0, "echo, udp: bytes of a message (64)", 0 },
+	{ "depth", KEY_DEPTH, "N", 0,
+		"http: requests written at once (1); udp: datagrams in flight", 0 },
 	{ "path", KEY_PATH, "PATH", 0, "http: what is asked for (/)", 0 },
 	{ "body", KEY_BODY, "TEXT", 0, "http: the body that must come back (Hello, World!)", 0 },
 	{ "warmup", KEY_WARMUP, "S", 0, "seconds before the window (0.3)", 0 },
@@ -173,7 +177,7 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse_option,
-		.args_doc = "echo|http",
+		.args_doc = "echo|http|udp",
 		.doc = "Loads a server on 127.0.0.1, verifies every reply, prints one JSON line.",
 	};
 	struct load_opts opts = {
@@ -189,7 +193,7 @@ int main(int argc, char **argv)
 	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &opts);
-	err = engine_run(&opts, &result);
+	err = opts.protocol == &protocol_udp ? udp_run(&opts, &result) : engine_run(&opts, &result);
 	if (err < 0) {
 		(void)fprintf(stderr, "load: %s\n", strerror(-err));
 		return 2;

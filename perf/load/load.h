@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The load program's parts: load.c (command line, result), engine.c (connections and the loop),
- * echo.c and http.c (what is said and how it is verified), watch.c (the server as the operating
- * system accounts for it).
+ * echo.c and http.c (what is said and how it is verified), udp.c (echo by datagrams, with a loop
+ * of its own), watch.c (the server as the operating system accounts for it).
  */
 #ifndef PERF_LOAD_H
 #define PERF_LOAD_H
@@ -25,7 +25,7 @@ struct load_opts {
 	pid_t server_pid; /* 0: the server is not watched */
 	unsigned connection_count;
 	unsigned size_bytes;  /* echo: one message */
-	unsigned depth_count; /* http: requests written at once */
+	unsigned depth_count; /* http: requests written at once; udp: datagrams in flight */
 	const char *path;     /* http: what is asked for */
 	const char *body;     /* http: what must come back */
 	int64_t warmup_ns;
@@ -64,6 +64,7 @@ struct protocol {
 
 extern const struct protocol protocol_echo;
 extern const struct protocol protocol_http;
+extern const struct protocol protocol_udp; /* its name only */
 
 /* The server, as the operating system accounts for it, over all its threads. */
 struct server_sample {
@@ -89,5 +90,8 @@ struct load_result {
 
 /* Opens the connections, warms up, measures, closes. Returns -errno if it could not measure. */
 int engine_run(const struct load_opts *opts, struct load_result *ret_result);
+
+/* The same by datagrams: `depth_count` in flight on each of `connection_count` sockets. */
+int udp_run(const struct load_opts *opts, struct load_result *ret_result);
 
 #endif
