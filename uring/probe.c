@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* Waits inside the kernel go through the ring's own argument for them: 5.11, and needed. */
@@ -282,5 +283,43 @@ bool soon__probe_try(struct io_uring *ring)
 		tells_partial(ring, sockets[0]);
 	(void)close(sockets[0]);
 	(void)close(sockets[1]);
+	return is_good;
+}
+
+/* A connection to the listener, which one request has to take and to go on. */
+static bool accepts_another(
+	struct io_uring *ring, const struct sockaddr_un *addr, socklen_t addr_bytes)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct io_uring_cqe cqe = { .res = -1 };
+	bool is_good;
+
+	if (fd < 0)
+		return false;
+	is_good = connect(fd, (const struct sockaddr *)addr, addr_bytes) == 0 &&
+		submit_one(ring, &cqe) == 0 && cqe.res >= 0;
+	(void)close(fd);
+	if (cqe.res >= 0)
+		(void)close(cqe.res);
+	return is_good && (cqe.flags & IORING_CQE_F_MORE) != 0;
+}
+
+bool soon__probe_accept(struct io_uring *ring)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	socklen_t addr_bytes = sizeof(addr);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is_good = false;
+
+	if (fd < 0)
+		return false;
+	/* With nothing but the family the kernel finds a name that no other socket has. */
+	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr.sun_family)) == 0 &&
+		listen(fd, 2) == 0 && getsockname(fd, (struct sockaddr *)&addr, &addr_bytes) == 0) {
+		io_uring_prep_multishot_accept(get_sqe(ring), fd, NULL, NULL, SOCK_CLOEXEC);
+		is_good = accepts_another(ring, &addr, addr_bytes) &&
+			accepts_another(ring, &addr, addr_bytes);
+	}
+	(void)close(fd);
 	return is_good;
 }

@@ -41,4 +41,10 @@ int soon__probe_streams(struct io_uring *ring, unsigned group, bool has_other);
  */
 bool soon__probe_try(struct io_uring *ring);
 
+/*
+ * Whether one request accepts connection after connection. It stays in flight: no more than the end
+ * of the ring may come after this.
+ */
+bool soon__probe_accept(struct io_uring *ring);
+
 #endif

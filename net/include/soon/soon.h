@@ -49,6 +49,7 @@
 
 /* Files, sockets and signals. */
 #include <soon/io.h>
+#include <soon/io_features.h>
 #include <soon/file.h>
 #include <soon/signal.h>
 
