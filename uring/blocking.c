@@ -7,7 +7,9 @@
 
 #include "op.h"
 
+#include <dirent.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -58,6 +60,32 @@ static ssize_t write_first(int fd, const struct iovec *iov, unsigned count)
 	return 0;
 }
 
+/* What is done to names. Returns: as the system call. */
+static ssize_t perform_on_name(const struct soon__op *op)
+{
+	const char *second = (const char *)(uintptr_t)op->off;
+	int flags = (int)op->flags;
+
+	if (op->code == SOON__OP_UNLINKAT)
+		return unlinkat(op->fd, op->addr, flags);
+	if (op->code == SOON__OP_MKDIRAT)
+		return mkdirat(op->fd, op->addr, (mode_t)op->len);
+	if (op->code == SOON__OP_RENAMEAT)
+		return renameat2(op->fd, op->addr, (int)op->len, second, op->flags);
+	if (op->code == SOON__OP_LINKAT)
+		return linkat(op->fd, op->addr, (int)op->len, second, flags);
+	if (op->code == SOON__OP_SYMLINKAT)
+		return symlinkat(op->addr, op->fd, second);
+	SOON_ASSERT(op->code == SOON__OP_READLINKAT);
+	return readlinkat(op->fd, op->addr, (char *)(uintptr_t)op->off, op->len);
+}
+
+/* The ring has it where others have their memory. */
+static off_t length_of(const struct soon__op *op)
+{
+	return (off_t)(uintptr_t)op->addr;
+}
+
 /* Returns: as the system call, or a negative errno. */
 static ssize_t perform_once(const struct soon__op *op)
 {
@@ -83,7 +111,21 @@ static ssize_t perform_once(const struct soon__op *op)
 		return result(statx(
 			op->fd, op->addr, flags, op->len, (struct statx *)(uintptr_t)op->off));
 	case SOON__OP_UNLINKAT:
-		return result(unlinkat(op->fd, op->addr, flags));
+	case SOON__OP_MKDIRAT:
+	case SOON__OP_RENAMEAT:
+	case SOON__OP_LINKAT:
+	case SOON__OP_SYMLINKAT:
+	case SOON__OP_READLINKAT:
+		return result(perform_on_name(op));
+	case SOON__OP_FTRUNCATE:
+		return result(ftruncate(op->fd, (off_t)op->off));
+	case SOON__OP_FALLOCATE:
+		return result(fallocate(op->fd, (int)op->len, (off_t)op->off, length_of(op)));
+	case SOON__OP_FADVISE:
+		return -posix_fadvise(op->fd, (off_t)op->off, length_of(op), flags);
+	case SOON__OP_GETDENTS:
+		/* The memory is its caller's, who wants it written. */
+		return result(getdents64(op->fd, (void *)(uintptr_t)op->addr, op->len));
 	case SOON__OP_CLOSE:
 		return result(close(op->fd));
 	case SOON__OP_RECV:

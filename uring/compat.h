@@ -16,4 +16,7 @@
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
 #endif
 
+/* 6.9. An enumerator in the headers that have it. */
+#define SOON__IORING_OP_FTRUNCATE 55
+
 #endif

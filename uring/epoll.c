@@ -41,6 +41,15 @@ static bool needs_thread(const struct soon__op *op)
 	case SOON__OP_OPENAT:
 	case SOON__OP_STATX:
 	case SOON__OP_UNLINKAT:
+	case SOON__OP_RENAMEAT:
+	case SOON__OP_MKDIRAT:
+	case SOON__OP_LINKAT:
+	case SOON__OP_SYMLINKAT:
+	case SOON__OP_READLINKAT:
+	case SOON__OP_FTRUNCATE:
+	case SOON__OP_FALLOCATE:
+	case SOON__OP_FADVISE:
+	case SOON__OP_GETDENTS:
 		return true;
 	case SOON__OP_READ:
 	case SOON__OP_READV:

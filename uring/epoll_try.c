@@ -53,6 +53,15 @@ int soon__epoll_moved(const struct soon__op *op)
 	case SOON__OP_OPENAT:
 	case SOON__OP_STATX:
 	case SOON__OP_UNLINKAT:
+	case SOON__OP_RENAMEAT:
+	case SOON__OP_MKDIRAT:
+	case SOON__OP_LINKAT:
+	case SOON__OP_SYMLINKAT:
+	case SOON__OP_READLINKAT:
+	case SOON__OP_FTRUNCATE:
+	case SOON__OP_FALLOCATE:
+	case SOON__OP_FADVISE:
+	case SOON__OP_GETDENTS:
 	case SOON__OP_ACCEPT_MULTI:
 	case SOON__OP_RECV_MULTI:
 	case SOON__OP_CODES:
@@ -427,6 +436,15 @@ enum soon__tried soon__epoll_try(struct soon__epoll *epoll, struct soon__op *op)
 	case SOON__OP_OPENAT:
 	case SOON__OP_STATX:
 	case SOON__OP_UNLINKAT:
+	case SOON__OP_RENAMEAT:
+	case SOON__OP_MKDIRAT:
+	case SOON__OP_LINKAT:
+	case SOON__OP_SYMLINKAT:
+	case SOON__OP_READLINKAT:
+	case SOON__OP_FTRUNCATE:
+	case SOON__OP_FALLOCATE:
+	case SOON__OP_FADVISE:
+	case SOON__OP_GETDENTS:
 	case SOON__OP_CODES:
 		break;
 	}

@@ -54,6 +54,15 @@ static const char *const code_names[SOON__OP_CODES] = {
 	[SOON__OP_OPENAT] = "openat",
 	[SOON__OP_STATX] = "statx",
 	[SOON__OP_UNLINKAT] = "unlinkat",
+	[SOON__OP_RENAMEAT] = "renameat",
+	[SOON__OP_MKDIRAT] = "mkdirat",
+	[SOON__OP_LINKAT] = "linkat",
+	[SOON__OP_SYMLINKAT] = "symlinkat",
+	[SOON__OP_READLINKAT] = "readlinkat",
+	[SOON__OP_FTRUNCATE] = "ftruncate",
+	[SOON__OP_FALLOCATE] = "fallocate",
+	[SOON__OP_FADVISE] = "fadvise",
+	[SOON__OP_GETDENTS] = "getdents",
 	[SOON__OP_ACCEPT_MULTI] = "accept (listener)",
 	[SOON__OP_RECV_MULTI] = "recv (stream)",
 };
@@ -84,6 +93,11 @@ static void check_vector(const struct iovec *iov, size_t count)
 		soon__mem_check(iov[i].iov_base, iov[i].iov_len);
 }
 
+static void check_text(const char *text)
+{
+	soon__mem_check(text, strlen(text) + 1);
+}
+
 /* The kernel is not instrumented: what it will use is checked before it is asked. */
 static void check_memory(const struct soon__op *op)
 {
@@ -94,6 +108,7 @@ static void check_memory(const struct soon__op *op)
 	case SOON__OP_WRITE:
 	case SOON__OP_RECV:
 	case SOON__OP_SEND:
+	case SOON__OP_GETDENTS:
 		soon__mem_check(op->addr, op->len);
 		break;
 	case SOON__OP_READV:
@@ -113,10 +128,24 @@ static void check_memory(const struct soon__op *op)
 	case SOON__OP_OPENAT:
 	case SOON__OP_STATX:
 	case SOON__OP_UNLINKAT:
-		soon__mem_check(op->addr, strlen(op->addr) + 1);
+	case SOON__OP_MKDIRAT:
+		check_text(op->addr);
+		break;
+	case SOON__OP_RENAMEAT:
+	case SOON__OP_LINKAT:
+	case SOON__OP_SYMLINKAT:
+		check_text(op->addr);
+		check_text((const char *)(uintptr_t)op->off);
+		break;
+	case SOON__OP_READLINKAT:
+		check_text(op->addr);
+		soon__mem_check((const char *)(uintptr_t)op->off, op->len);
 		break;
 	case SOON__OP_ACCEPT:
 	case SOON__OP_FSYNC:
+	case SOON__OP_FTRUNCATE:
+	case SOON__OP_FALLOCATE:
+	case SOON__OP_FADVISE:
 	case SOON__OP_POLL:
 	case SOON__OP_CLOSE:
 	case SOON__OP_ACCEPT_MULTI:

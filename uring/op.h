@@ -50,6 +50,15 @@ enum soon__op_code {
 	SOON__OP_OPENAT,
 	SOON__OP_STATX,
 	SOON__OP_UNLINKAT,
+	SOON__OP_RENAMEAT, /* from fd, addr to the descriptor `len`, name `off`; LINKAT likewise */
+	SOON__OP_MKDIRAT,
+	SOON__OP_LINKAT,
+	SOON__OP_SYMLINKAT,  /* with the text addr, as fd, `off` */
+	SOON__OP_READLINKAT, /* of fd, addr into `off`, `len` bytes */
+	SOON__OP_FTRUNCATE,
+	SOON__OP_FALLOCATE, /* the length is in addr, the mode in len; FADVISE likewise */
+	SOON__OP_FADVISE,
+	SOON__OP_GETDENTS,
 	SOON__OP_ACCEPT_MULTI, /* an event per connection until one without SOON__EVENT_MORE */
 	SOON__OP_RECV_MULTI,   /* an event per chunk, in a buffer of soon__io.bufs; likewise */
 	SOON__OP_CODES,

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reading and writing of <soon/io.h>, and <soon/file.h>. */
+/* Reading and writing of <soon/io.h>, and what <soon/file.h> does to open files. */
 #include <soon/file.h>
 
 #include "op.h"
-#include "track.h"
 
 #include <limits.h>
 
@@ -108,51 +107,39 @@ int soon_fsync(int fd, bool only_data)
 	return (int)soon__op_call(&op, only_data ? "fdatasync" : "fsync");
 }
 
-static int open_for(const void *caller, int dir_fd, const char *path, int flags, mode_t mode)
+int soon_ftruncate(int fd, off_t length)
 {
 	struct soon__op op = {
-		.code = SOON__OP_OPENAT,
-		.fd = dir_fd,
-		.addr = path,
+		.code = SOON__OP_FTRUNCATE,
+		.fd = fd,
+		.off = (uint64_t)length,
+	};
+
+	return length < 0 ? -EINVAL : (int)soon__op_call(&op, "ftruncate");
+}
+
+/* Of the bytes from `offset` on, `length` of them. */
+static int on_range(enum soon__op_code code, const char *what, int fd, uint32_t mode, off_t offset,
+	off_t length, int flags)
+{
+	struct soon__op op = {
+		.code = (uint8_t)code,
+		.fd = fd,
+		.addr = (const void *)(uintptr_t)length,
 		.len = mode,
-		.flags = (uint32_t)(flags | O_CLOEXEC),
-	};
-
-	return soon__fd_opened((int)soon__op_call(&op, "open"), "file", caller);
-}
-
-int soon_open(const char *path, int flags, mode_t mode)
-{
-	return open_for(__builtin_return_address(0), AT_FDCWD, path, flags, mode);
-}
-
-int soon_openat(int dir_fd, const char *path, int flags, mode_t mode)
-{
-	return open_for(__builtin_return_address(0), dir_fd, path, flags, mode);
-}
-
-int soon_statx(int dir_fd, const char *path, int flags, unsigned mask, struct statx *ret_stat)
-{
-	struct soon__op op = {
-		.code = SOON__OP_STATX,
-		.fd = dir_fd,
-		.addr = path,
-		.len = mask,
-		.off = (uint64_t)(uintptr_t)ret_stat,
+		.off = (uint64_t)offset,
 		.flags = (uint32_t)flags,
 	};
 
-	return (int)soon__op_call(&op, "statx");
+	return offset < 0 || length < 0 ? -EINVAL : (int)soon__op_call(&op, what);
 }
 
-int soon_unlinkat(int dir_fd, const char *path, int flags)
+int soon_fallocate(int fd, int mode, off_t offset, off_t length)
 {
-	struct soon__op op = {
-		.code = SOON__OP_UNLINKAT,
-		.fd = dir_fd,
-		.addr = path,
-		.flags = (uint32_t)flags,
-	};
+	return on_range(SOON__OP_FALLOCATE, "fallocate", fd, (uint32_t)mode, offset, length, 0);
+}
 
-	return (int)soon__op_call(&op, "unlink");
+int soon_fadvise(int fd, off_t offset, off_t length, int advice)
+{
+	return on_range(SOON__OP_FADVISE, "fadvise", fd, 0, offset, length, advice);
 }

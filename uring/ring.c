@@ -131,6 +131,11 @@ static void ring_start(struct soon__io *io, struct soon__op *op)
 	struct soon__ring *ring = ring_at(io);
 	struct io_uring_sqe *sqe = NULL;
 
+	if (SOON_UNLIKELY((ring->known_ops >> op->code & 1) == 0)) {
+		op->state = SOON__OP_STARTED;
+		soon__op_block(op);
+		return;
+	}
 	if (SOON_LIKELY(soon__list_is_empty(&ring->unsubmitted)))
 		sqe = get_sqe(ring);
 	if (SOON_LIKELY(sqe != NULL)) {
@@ -146,6 +151,8 @@ static void ring_cancel(struct soon__io *io, struct soon__op *op)
 {
 	struct soon__ring *ring = ring_at(io);
 
+	if (SOON_UNLIKELY(op->is_blocking))
+		return; /* out of our hands; its task waits for a thread */
 	if (op->is_try) {
 		io->is_hurried = true; /* it ends in the next turn, sent or not */
 		return;
@@ -531,6 +538,7 @@ static int set_up(struct soon__ring *ring, const struct soon__ring_tuning *tunin
 
 	(void)io_uring_ring_dontfork(&ring->uring);
 	use_registered_fd(ring);
+	ring->known_ops = soon__sqe_known(&ring->uring) & ~tuning->ops_off;
 	rc = open_bufs(ring, tuning);
 	if (rc < 0)
 		return rc;

@@ -35,8 +35,10 @@ struct soon__ring {
 	uint16_t generation;  /* of the latest operation */
 	bool is_reaping;      /* handlers run: no system call from inside */
 	bool is_bell_armed;
-	bool is_stopping;      /* the bell is not armed again */
-	bool has_other;        /* where io_uring is refused, another back end stands in */
+	bool is_stopping; /* the bell is not armed again */
+	uint64_t
+		known_ops; /* a bit for each soon__op_code that the kernel does; others: a thread */
+	bool has_other;    /* where io_uring is refused, another back end stands in */
 	unsigned stop_reports; /* since it stops, of operations that do not end */
 	soon_ns grace;         /* before the first of them */
 	int bell_fd;           /* an eventfd; wake() writes, the ring reads */
@@ -54,6 +56,9 @@ struct soon__ring *soon__ring_self(void);
 /* `why` is static: what soon_io_backend() tells. With `has_other` a refusal is only news. */
 int soon__ring_open(const soon_opts *opts, soon_core *core, const char *why, bool has_other,
 	struct soon__poller **ret_poller);
+
+/* Of which operations the kernel has requests: a bit for each soon__op_code. */
+uint64_t soon__sqe_known(struct io_uring *ring);
 
 /* Fills a submission entry but for user_data and what a try adds. */
 void soon__sqe_encode(struct io_uring_sqe *sqe, const struct soon__op *op);

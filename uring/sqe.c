@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* An operation as a submission entry. Most codes fill the same fields; the kernel knows them. */
+#include "compat.h"
 #include "ring.h"
 
 #include <endian.h>
 
+/* 0, which is IORING_OP_NOP: the kernel has none for it. */
 static const uint8_t opcode_of[SOON__OP_CODES] = {
 	[SOON__OP_READ] = IORING_OP_READ,
 	[SOON__OP_READV] = IORING_OP_READV,
@@ -21,6 +23,12 @@ static const uint8_t opcode_of[SOON__OP_CODES] = {
 	[SOON__OP_OPENAT] = IORING_OP_OPENAT,
 	[SOON__OP_STATX] = IORING_OP_STATX,
 	[SOON__OP_UNLINKAT] = IORING_OP_UNLINKAT,
+	[SOON__OP_RENAMEAT] = IORING_OP_RENAMEAT,
+	[SOON__OP_MKDIRAT] = IORING_OP_MKDIRAT,
+	[SOON__OP_LINKAT] = IORING_OP_LINKAT,
+	[SOON__OP_SYMLINKAT] = IORING_OP_SYMLINKAT,
+	[SOON__OP_FTRUNCATE] = SOON__IORING_OP_FTRUNCATE,
+	[SOON__OP_FALLOCATE] = IORING_OP_FALLOCATE,
 	[SOON__OP_ACCEPT_MULTI] = IORING_OP_ACCEPT,
 	[SOON__OP_RECV_MULTI] = IORING_OP_RECV,
 };
@@ -56,4 +64,30 @@ void soon__sqe_encode(struct io_uring_sqe *sqe, const struct soon__op *op)
 	} else if (op->code == SOON__OP_POLL) {
 		sqe->poll32_events = poll_events(op->flags);
 	}
+}
+
+_Static_assert(SOON__OP_CODES <= 64, "a bit for each");
+
+#define PROBED_COUNT 64u
+
+uint64_t soon__sqe_known(struct io_uring *ring)
+{
+	uint64_t room[(sizeof(struct io_uring_probe) +
+			      PROBED_COUNT * sizeof(struct io_uring_probe_op)) /
+		sizeof(uint64_t)] = { 0 };
+	struct io_uring_probe *probe = (struct io_uring_probe *)(void *)room;
+	bool is_told = io_uring_register_probe(ring, probe, PROBED_COUNT) >= 0;
+	uint64_t known = 0;
+
+	for (unsigned code = 0; code < SOON__OP_CODES; code++) {
+		unsigned opcode = opcode_of[code];
+
+		/* What does not tell has at least what the streams need, which is Linux 6.0. */
+		if (opcode == IORING_OP_NOP || opcode >= PROBED_COUNT)
+			continue;
+		if (is_told ? (probe->ops[opcode].flags & IO_URING_OP_SUPPORTED) != 0
+			    : opcode <= IORING_OP_SEND_ZC)
+			known |= UINT64_C(1) << code;
+	}
+	return known;
 }

@@ -4,6 +4,7 @@
 #define URING_TUNING_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Zero means the default in every field. */
 struct soon__ring_tuning {
@@ -15,6 +16,7 @@ struct soon__ring_tuning {
 	bool try_off;
 	unsigned cancels_after_reports; /* none reach the ring before so many at the end */
 	bool epoll_pwait2_off; /* as before Linux 5.11, or in a sandbox that does not know it */
+	uint64_t ops_off;      /* a bit for each soon__op_code that the ring is taken not to know */
 	bool nowait_off;       /* no file takes RWF_NOWAIT */
 };
 
