@@ -5,6 +5,7 @@
 #include "op.h"
 
 #include <limits.h>
+#include <unistd.h>
 
 /* The kernel takes 32 bits and moves at most this much in one call, as the system calls do. */
 #define LEN_MAX 0x7ffff000u
@@ -14,8 +15,44 @@ static uint32_t clamp(size_t len)
 	return len < LEN_MAX ? (uint32_t)len : LEN_MAX;
 }
 
+/*
+ * Where a read or write at the descriptor's position begins; -1: nowhere, or it need not be known.
+ *
+ * The ring needs it. Of a write to a file that the disk has only room for a part of, it tells the
+ * part and leaves the position where it was (Linux 6.18 does; of a read likewise): the rest would
+ * be written over what was just written, with no error. So whoever is told of a part sets it.
+ */
+static off_t position_of(int fd, uint64_t off)
+{
+	const struct soon__poller *poller = soon__poller_or_null();
+
+	if (off != SOON__AT_POSITION || poller == NULL || poller->io == NULL ||
+		poller->io->backend != SOON_IO_URING)
+		return -1;
+	return lseek(fd, 0, SEEK_CUR);
+}
+
+static void mend_position(int fd, off_t position)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0 && (flags & O_APPEND) == 0)
+		(void)lseek(fd, position, SEEK_SET);
+}
+
+/* Of `bytes` bytes in all. */
+static ssize_t transfer_at(struct soon__op *op, size_t bytes, const char *what) SOON_SUSPENDS
+{
+	off_t position = position_of(op->fd, op->off);
+	ssize_t n = soon__op_call(op, what);
+
+	if (SOON_UNLIKELY(n > 0 && (size_t)n < bytes) && position >= 0)
+		mend_position(op->fd, position + n);
+	return n;
+}
+
 static ssize_t transfer(enum soon__op_code code, const char *what, int fd, const void *addr,
-	uint32_t len, uint64_t off)
+	uint32_t len, uint64_t off) SOON_SUSPENDS
 {
 	struct soon__op op = {
 		.code = (uint8_t)code,
@@ -25,7 +62,26 @@ static ssize_t transfer(enum soon__op_code code, const char *what, int fd, const
 		.off = off,
 	};
 
-	return soon__op_call(&op, what);
+	return transfer_at(&op, len, what);
+}
+
+static ssize_t transfer_vector(enum soon__op_code code, const char *what, int fd,
+	const struct iovec *iov, int count) SOON_SUSPENDS
+{
+	struct soon__op op = {
+		.code = (uint8_t)code,
+		.fd = fd,
+		.addr = iov,
+		.len = (uint32_t)count,
+		.off = SOON__AT_POSITION,
+	};
+	size_t bytes = 0;
+
+	if (count < 0 || count > IOV_MAX)
+		return -EINVAL;
+	for (int i = 0; i < count; i++)
+		bytes += iov[i].iov_len;
+	return transfer_at(&op, bytes, what);
 }
 
 ssize_t soon_read(int fd, void *buf, size_t len)
@@ -35,9 +91,7 @@ ssize_t soon_read(int fd, void *buf, size_t len)
 
 ssize_t soon_readv(int fd, const struct iovec *iov, int count)
 {
-	if (count < 0 || count > IOV_MAX)
-		return -EINVAL;
-	return transfer(SOON__OP_READV, "readv", fd, iov, (uint32_t)count, SOON__AT_POSITION);
+	return transfer_vector(SOON__OP_READV, "readv", fd, iov, count);
 }
 
 ssize_t soon_pread(int fd, void *buf, size_t len, off_t offset)
@@ -54,9 +108,7 @@ ssize_t soon_write(int fd, const void *buf, size_t len)
 
 ssize_t soon_writev(int fd, const struct iovec *iov, int count)
 {
-	if (count < 0 || count > IOV_MAX)
-		return -EINVAL;
-	return transfer(SOON__OP_WRITEV, "writev", fd, iov, (uint32_t)count, SOON__AT_POSITION);
+	return transfer_vector(SOON__OP_WRITEV, "writev", fd, iov, count);
 }
 
 ssize_t soon_pwrite(int fd, const void *buf, size_t len, off_t offset)

@@ -277,3 +277,37 @@ SOON_TEST(files, bad_directory)
 	cr_assert_eq(soon_readlinkat(999, "a", text, sizeof(text)), -EBADF);
 	cr_assert_eq(soon_mkdir("/proc/none/a", 0700), -ENOENT);
 }
+
+/* What is left of a write that was cut short goes behind it, not over it. */
+SOON_TEST(files, the_position_follows_short_writes)
+{
+	static char data[8192], back[8192];
+	struct iovec iov = { data, sizeof(data) };
+	struct rlimit limit;
+	int dir = enter_folder();
+
+	cr_assert_neq(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 4096;
+	for (int is_vector = 0; is_vector < 2; is_vector++) {
+		int fd = soon_openat(dir, "f", O_RDWR | O_CREAT, 0600);
+
+		memset(data, 'a', 4096);
+		memset(data + 4096, 'b', 4096);
+		cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		if (is_vector)
+			cr_assert_eq(soon_writev(fd, &iov, 1), 4096);
+		else
+			cr_assert_eq(soon_write_full(fd, data, sizeof(data), NULL), -EFBIG);
+		cr_assert_eq(lseek(fd, 0, SEEK_CUR), 4096);
+		cr_assert_eq(
+			setrlimit(RLIMIT_FSIZE, &(struct rlimit){ limit.rlim_max, limit.rlim_max }),
+			0);
+		cr_assert_eq(soon_write(fd, data + 4096, 4096), 4096);
+		cr_assert_eq(soon_pread(fd, back, sizeof(back), 0), 8192);
+		cr_assert_eq(memcmp(back, data, sizeof(back)), 0);
+		cr_assert_eq(soon_close(fd), 0);
+		cr_assert_eq(soon_unlinkat(dir, "f", 0), 0);
+	}
+	leave_folder(dir);
+}

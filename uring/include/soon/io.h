@@ -20,7 +20,8 @@
  *   kernel ended the operation for no reason we know (with a report). Otherwise those of the system
  *   call, but never -EINTR, and -EAGAIN only from a file that cannot be polled and is O_NONBLOCK.
  *   Limits: one call moves at most 2 GiB - 4 KiB, as the system calls do.
- *   Cost: no system call of its own (the scheduler submits all of a pass at once), no allocation.
+ *   Cost: no system call of its own (the scheduler submits all of a pass at once), no allocation;
+ *   a read or write at the descriptor's position asks for that first on io_uring, by lseek(2).
  *   Several tasks may use one descriptor at a time; the order among them is the kernel's.
  */
 #ifndef SOON_IO_H
