@@ -51,6 +51,7 @@
 #include <soon/io.h>
 #include <soon/io_features.h>
 #include <soon/file.h>
+#include <soon/dir.h>
 #include <soon/signal.h>
 
 /* Streams over sockets, and serving them. */
