@@ -52,6 +52,7 @@
 #include <soon/io_features.h>
 #include <soon/file.h>
 #include <soon/dir.h>
+#include <soon/watch.h>
 #include <soon/signal.h>
 
 /* Streams over sockets, and serving them. */
