@@ -21,7 +21,7 @@ struct soon_dir {
 	_Alignas(struct dirent64) char records[SOON_DIR_BYTES];
 };
 
-static int open_directory(int dir_fd, const char *path)
+static int open_directory(int dir_fd, const char *path) SOON_SUSPENDS
 {
 	return soon_openat(dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
 }

@@ -178,6 +178,7 @@ static uint32_t bytes_of(const struct inotify_event *record)
 static int read_more(soon_watch *watch)
 {
 	ssize_t n;
+	int rc;
 
 	memmove(watch->records, watch->records + watch->pos, watch->end - watch->pos);
 	watch->end -= watch->pos;
@@ -186,9 +187,10 @@ static int read_more(soon_watch *watch)
 		return 0; /* room for no more, which is as good as none */
 	do {
 		n = read(watch->fd, watch->records + watch->end, RECORDS_BYTES - watch->end);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == EAGAIN ? 0 : -errno;
+		rc = n < 0 ? -errno : 0;
+	} while (rc == -EINTR);
+	if (rc < 0)
+		return rc == -EAGAIN ? 0 : rc;
 	watch->end += (uint32_t)n;
 	return 1;
 }
@@ -252,7 +254,8 @@ static const char *name_of(const struct inotify_event *record)
 	return record->len > 0 ? record->name : NULL;
 }
 
-static soon_watch_kind kind_of(uint32_t mask)
+/* One of the kinds; 0 for what is nobody's business. */
+static unsigned kind_of(uint32_t mask)
 {
 	for (unsigned i = 0; i < KIND_COUNT; i++)
 		if ((mask & kinds_of[i].mask) != 0)
@@ -286,14 +289,14 @@ static int take_move(soon_watch *watch, soon_watch_event *ret_event) SOON_SUSPEN
 static int take(soon_watch *watch, soon_watch_event *ret_event) SOON_SUSPENDS
 {
 	const struct inotify_event *record = record_at(watch, watch->pos);
-	soon_watch_kind kind = kind_of(record->mask);
+	unsigned kind = kind_of(record->mask);
 	int rc = kind != 0;
 
 	if ((record->mask & IN_MOVED_FROM) != 0)
 		rc = take_move(watch, ret_event);
 	else if (rc > 0)
 		*ret_event = (soon_watch_event){
-			.kind = kind,
+			.kind = (soon_watch_kind)kind,
 			.id = record->wd,
 			.name = name_of(record),
 			.is_dir = (record->mask & IN_ISDIR) != 0,

@@ -136,6 +136,12 @@ SOON_TEST(watch, a_move_is_one_event)
 	cr_assert_eq(rmdir(folder), 0);
 }
 
+/* Of different lengths. */
+static void number_name(char *name, size_t size, int i)
+{
+	(void)snprintf(name, size, "%.*s%d", i % 27, "abcdefghijklmnopqrstuvwxyz", i);
+}
+
 /* More than a buffer full, so that halves of moves are cut apart by its end. */
 SOON_TEST(watch, every_event_of_many)
 {
@@ -145,8 +151,7 @@ SOON_TEST(watch, every_event_of_many)
 	soon_watch *watch = watch_folder(SOON_WATCH_CREATED | SOON_WATCH_MOVED, &id);
 
 	for (int i = 0; i < COUNT; i++) {
-		(void)snprintf(name, sizeof(name), "%.*s%d", i % 37,
-			"abcdefghijklmnopqrstuvwxyzabcdefghijklmnop", i);
+		number_name(name, sizeof(name), i);
 		(void)snprintf(other, sizeof(other), "to-%d", i);
 		touch(name);
 		cr_assert_eq(rename(in_folder(name), in_folder(other)), 0);
@@ -154,8 +159,7 @@ SOON_TEST(watch, every_event_of_many)
 	for (int i = 0; i < COUNT; i++) {
 		soon_watch_event event;
 
-		(void)snprintf(name, sizeof(name), "%.*s%d", i % 37,
-			"abcdefghijklmnopqrstuvwxyzabcdefghijklmnop", i);
+		number_name(name, sizeof(name), i);
 		(void)snprintf(other, sizeof(other), "to-%d", i);
 		expect(watch, SOON_WATCH_CREATED, id, name);
 		event = expect(watch, SOON_WATCH_MOVED, id, other);
@@ -261,7 +265,7 @@ SOON_TEST(watch, what_cannot_be_watched)
 	cr_assert_eq(rmdir(folder), 0);
 }
 
-/* Limits are of a user, so in a namespace where nothing is allowed; where there are none: skipped. */
+/* Limits are of a user, so in a namespace where nothing is allowed. */
 static bool limit_to_none(const char *limit)
 {
 	char path[64];

@@ -62,7 +62,7 @@ SOON_API SOON_NODISCARD int soon_dir_next(soon_dir *dir, soon_dir_entry *ret_ent
  * Returns the directory's descriptor, for soon_openat(), soon_statx() and their like.
  * Suspends: never. Ownership: returns borrowed.
  */
-SOON_API int soon_dir_fd(const soon_dir *dir);
+SOON_API SOON_NODISCARD int soon_dir_fd(const soon_dir *dir);
 
 /*
  * Ends a listing. No task may be in soon_dir_next().
