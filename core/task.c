@@ -200,6 +200,13 @@ void soon__unpark(struct soon__wait *wait, ssize_t rc)
 	soon__sched_ready(task->core, task);
 }
 
+size_t soon_stack_left(void)
+{
+	const soon_task *task = soon__task_self();
+
+	return task ? (size_t)((const char *)__builtin_frame_address(0) - task->stack_low) : 0;
+}
+
 SOON_COLD int soon__not_in_task(const char *what)
 {
 	int rc = soon__core ? 0 : soon__fork_refuse(what);

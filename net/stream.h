@@ -44,7 +44,7 @@ struct soon_stream {
 	int out_error; /* the first failure of a send, for good */
 
 	struct soon__transport *transport; /* NULL: receiver, sender and fd are in use */
-	int fd;                            /* -1 with a transport */
+	int fd;                            /* -1 with a transport that is none of TLS */
 	bool is_reading;                   /* a task is in a call of the read side */
 	bool is_reader_parked; /* and waits for bytes: nobody else will send what is written */
 	bool is_writing;       /* a task is in a call of the write side, or holds a room */
@@ -128,6 +128,8 @@ static inline void soon__stream_hurry(soon_stream *s) SOON_ON_CORE
 {
 	if (SOON_LIKELY(s->transport == NULL))
 		soon_sender_hurry(&s->sender);
+	else if (s->transport->ops->hurry != NULL)
+		s->transport->ops->hurry(s->transport);
 }
 
 static inline int soon__stream_wait_sent(soon_stream *s) SOON_SUSPENDS

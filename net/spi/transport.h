@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * transport.h: what a stream's bytes travel on when that is not a socket of its own: memory in
- * tests, and later what lies between a stream and its socket.
+ * tests, and TLS, which lies between a stream and its socket.
  *
  * A stream without a transport uses the receiver and the sender of <soon/socket.h> directly, by a
  * branch that is always predicted; with one, each of these calls goes through the table below and
@@ -28,6 +28,7 @@ struct soon__transport_ops {
 	 */
 	int (*startv)(struct soon__transport *t, const struct iovec *iov, int count);
 	bool (*is_busy)(struct soon__transport *t);
+	void (*hurry)(struct soon__transport *t); /* NULL: an end is always noticed at once */
 	int (*wait)(struct soon__transport *t);
 	size_t (*stop)(struct soon__transport *t);
 

@@ -115,6 +115,12 @@ SOON_API soon_task *soon_self(void) SOON_ANY_THREAD;
 SOON_API const char *soon_task_name(const soon_task *SOON_NULLABLE task);
 
 /*
+ * Returns how many bytes of the running task's stack are left below the caller's frame; 0 outside a
+ * task. Affinity: any. Suspends: never.
+ */
+SOON_API size_t soon_stack_left(void) SOON_ANY_THREAD;
+
+/*
  * Lets every other task that is ready run, and I/O be polled, before the caller goes on.
  * Affinity: core, in a task. Suspends: always. Cancel: cancellation point.
  * Errors: -ECANCELED the scope is cancelled (the others ran all the same). -EPERM not in a task.
