@@ -177,6 +177,7 @@ int soon_http_serve(const soon_http_server *server)
 		.arg = &http,
 		.name = "http",
 		.conns_max = server->conns_max,
+		.tls = server->tls,
 		.stats = server->service_stats,
 	});
 	soon__http_service_fini(&http);

@@ -364,6 +364,8 @@ int soon__http_conn_run(struct soon__http_service *service, soon_stream *stream)
 {
 	int next = NEXT_REQUEST;
 
+	/* A message of HTTP has its length; many clients just hang up when they are through. */
+	soon_tls_allow_truncation(stream);
 	while (next == NEXT_REQUEST) {
 		struct soon__http_exchange *x;
 		ssize_t n = wait_request(service, stream);

@@ -74,7 +74,7 @@ static void trouble_report(struct serving *sv, int rc, const char *what, const c
 /* What happens to every service that talks to the world. */
 static bool is_peers_doing(int rc)
 {
-	return rc == -ECONNRESET || rc == -EPIPE || rc == -ETIMEDOUT;
+	return rc == -ECONNRESET || rc == -ECONNABORTED || rc == -EPIPE || rc == -ETIMEDOUT;
 }
 
 static void conn_ended(struct serving *sv, int rc) SOON_ON_CORE
@@ -85,17 +85,25 @@ static void conn_ended(struct serving *sv, int rc) SOON_ON_CORE
 	if (rc < 0 && rc != -ECANCELED) {
 		sv->stats->failed++;
 		if (!is_peers_doing(rc))
-			trouble_report(sv, rc, "a handler failed", soon_fail_message());
+			trouble_report(sv, rc, "a connection failed", soon_fail_message());
 	}
 	if (sv->is_full && soon__seat_load(sv->seat) < sv->conns_max)
 		soon_scope_cancel(sv->wait, "a connection ended");
+}
+
+/* A peer that cannot begin is counted like one that breaks off. */
+static int conn_talk(struct serving *sv, soon_stream *conn) SOON_SUSPENDS
+{
+	int rc = sv->service->tls != NULL ? soon_tls_accept(conn, sv->service->tls) : 0;
+
+	return rc < 0 ? rc : sv->service->handle(conn, sv->service->arg);
 }
 
 static int conn_main(soon_stream *conn) SOON_SUSPENDS
 {
 	struct serving *sv = conn->owner;
 	soon_ns linger = sv->service->linger != 0 ? sv->service->linger : LINGER;
-	int rc = sv->service->handle(conn, sv->service->arg);
+	int rc = conn_talk(sv, conn);
 	int closed = (int)soon_within(linger, soon_stream_close(conn));
 
 	conn_ended(sv, rc < 0 ? rc : closed);

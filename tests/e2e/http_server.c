@@ -289,6 +289,9 @@ static soon_http_server server = {
 	.on_failure = on_failure,
 };
 
+/* cert=FILE and key=FILE: HTTPS. */
+static soon_tls_cert cert;
+
 /* One core's part. */
 static int serve(soon_listener *listener, void *unused)
 {
@@ -309,6 +312,14 @@ static bool set(const char *arg)
 
 	if (len == 5 && memcmp(arg, "cores", len) == 0 && value > 0 && value <= CORES_MAX) {
 		cores = (unsigned)value;
+		return true;
+	}
+	if (len == 4 && memcmp(arg, "cert", len) == 0) {
+		cert.chain_file = equals + 1;
+		return true;
+	}
+	if (len == 3 && memcmp(arg, "key", len) == 0) {
+		cert.key_file = equals + 1;
 		return true;
 	}
 	if (len == 10 && memcmp(arg, "uneven_max", len) == 0) {
@@ -356,9 +367,14 @@ static int app(void *unused)
 	soon_listen_opts opts = { .reuse_port = cores > 1 };
 	soon_cores_service service = { .serve = serve, .uneven_max = uneven_max };
 	soon_addr addr;
-	int rc = soon_listen("127.0.0.1:0", &opts, &service.listener);
+	soon_tls_opts tls_opts = { .certs = &cert, .certs_count = 1, .alpn = "http/1.1" };
+	int rc = cert.chain_file != NULL ? soon_tls_server(&tls_opts, &server.tls) : 0;
 
 	(void)unused;
+	if (rc < 0)
+		(void)fprintf(stderr, "%s\n", soon_fail_message());
+	if (rc == 0)
+		rc = soon_listen("127.0.0.1:0", &opts, &service.listener);
 	if (rc == 0) {
 		soon_listener_addr(service.listener, &addr);
 		(void)printf("port %u\n", soon_addr_port(&addr));
@@ -371,6 +387,7 @@ static int app(void *unused)
 	}
 	rc = (int)soon_group_close(&g, rc);
 	soon_listener_close(service.listener);
+	soon_tls_free(server.tls);
 	return end(rc);
 }
 

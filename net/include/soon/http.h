@@ -92,6 +92,7 @@ typedef struct soon_http_server {
 	soon_http_limits limits;
 	soon_http_timeouts timeouts;
 	unsigned conns_max;  /* as soon_service's */
+	soon_tls *tls;       /* likewise: HTTPS */
 	bool errors_as_json; /* the fixed texts: {"status":404,"error":"Not Found"}, not plain */
 
 	/*

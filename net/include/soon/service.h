@@ -22,6 +22,7 @@
 
 #include <soon/group.h>
 #include <soon/listener.h>
+#include <soon/tls.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,12 +32,12 @@ extern "C" {
 typedef struct soon_service_stats {
 	uint64_t accepted; /* connections taken */
 	uint64_t live;     /* of those, not yet closed */
-	uint64_t failed;   /* of those, handler or last flush gave an error other than a cancel */
-	uint64_t refused;  /* taken and closed at once: no memory for a stream or a task */
-	uint64_t paused;   /* how often accepting stopped because conns_max was reached */
-	uint64_t starved;  /* how often accepting paused for want of memory */
-	uint64_t given;    /* not among those: came here and were handed to another core */
-	uint64_t got;      /* of those accepted, handed here by another core */
+	uint64_t failed; /* of those, handshake, handler or last flush gave an error but a cancel */
+	uint64_t refused; /* taken and closed at once: no memory for a stream or a task */
+	uint64_t paused;  /* how often accepting stopped because conns_max was reached */
+	uint64_t starved; /* how often accepting paused for want of memory */
+	uint64_t given;   /* not among those: came here and were handed to another core */
+	uint64_t got;     /* of those accepted, handed here by another core */
 } soon_service_stats;
 
 /* What to serve and how. Zero means the default in every field but the first two. */
@@ -53,6 +54,7 @@ typedef struct soon_service {
 	int (*handle)(soon_stream *conn, void *arg);
 	void *arg;
 
+	soon_tls *tls;             /* a server's: connections are encrypted; NULL: in clear */
 	const char *name;          /* of the connections' tasks; static; default "connection" */
 	unsigned conns_max;        /* default 10,000 or 80 % of RLIMIT_NOFILE, what is less */
 	size_t stack_bytes;        /* of a connection's task; default the run's */

@@ -59,6 +59,7 @@
 #include <soon/addr.h>
 #include <soon/stream.h>
 #include <soon/listener.h>
+#include <soon/tls.h>
 #include <soon/service.h>
 #include <soon/notify.h>
 

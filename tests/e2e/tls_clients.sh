@@ -1,0 +1,99 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Other people's TLS against the server of http_server.c: openssl s_client and curl, and wrk where it
+# is installed. Usage: tls_clients.sh <http_server>
+
+set -eu
+
+dir=$(mktemp -d)
+pid=
+cleanup() {
+	[ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+
+fail() {
+	echo "tls_clients: $*" >&2
+	exit 1
+}
+
+# is <expected> <actual> <what>
+is() {
+	[ "$1" = "$2" ] || fail "$3: expected '$1', got '$2'"
+}
+
+command -v curl >/dev/null || exit 77
+command -v openssl >/dev/null || exit 77
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+	-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
+	-keyout "$dir/key.pem" -out "$dir/cert.pem" 2>"$dir/req" || fail "$(cat "$dir/req")"
+"$1" "cert=$dir/cert.pem" "key=$dir/key.pem" >"$dir/out" 2>"$dir/err" &
+pid=$!
+tries=0
+until port=$(sed -n 's/^port //p' "$dir/out") && [ -n "$port" ]; do
+	tries=$((tries + 1))
+	[ "$tries" -lt 200 ] || fail "the server did not start: $(cat "$dir/err")"
+	sleep 0.05
+done
+url=https://localhost:$port
+
+ask() {
+	curl --silent --show-error --max-time 60 --http1.1 --cacert "$dir/cert.pem" "$@"
+}
+
+# What s_client has to say, whatever becomes of it.
+s_client() {
+	printf 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' |
+		timeout 20 openssl s_client -connect "localhost:$port" -servername localhost \
+			-CAfile "$dir/cert.pem" -ign_eof "$@" 2>&1 || true
+}
+
+is hello "$(ask "$url/")" "GET"
+is hello "$(ask --tlsv1.2 --tls-max 1.2 "$url/")" "GET by TLS 1.2"
+is 1 "$(ask -o /dev/null -o /dev/null -w '%{num_connects}\n' "$url/" "$url/" | sort -n | tail -n 1)" \
+	"connections for two requests"
+is 60 "$(curl --silent --max-time 20 -o /dev/null -w '%{exitcode}' "$url/" || true)" "an unknown authority"
+head -c 1000000 /dev/urandom >"$dir/large"
+ask --data-binary "@$dir/large" "$url/echo" | cmp - "$dir/large" || fail "a large body"
+ask -H 'Transfer-Encoding: chunked' --data-binary "@$dir/large" "$url/stream" |
+	cmp - "$dir/large" || fail "a large body in chunks"
+is 5000000 "$(ask "$url/bytes?n=5000000" | wc -c)" "a large response"
+
+s_client -tls1_3 -alpn http/1.1 >"$dir/s"
+grep -q 'TLSv1.3' "$dir/s" || fail "s_client, 1.3: $(cat "$dir/s")"
+grep -q 'ALPN protocol: http/1.1' "$dir/s" || fail "s_client, ALPN: $(cat "$dir/s")"
+grep -q 'Verify return code: 0' "$dir/s" || fail "s_client, verification: $(cat "$dir/s")"
+grep -q '^hello' "$dir/s" || fail "s_client, answer: $(cat "$dir/s")"
+! grep -q 'unexpected eof' "$dir/s" || fail "s_client: no close_notify"
+s_client -tls1_2 >"$dir/s"
+grep -q 'Secure Renegotiation IS supported' "$dir/s" || fail "s_client, 1.2: $(cat "$dir/s")"
+grep -q 'Compression: NONE' "$dir/s" || fail "s_client, compression: $(cat "$dir/s")"
+s_client -tls1_1 -cipher 'DEFAULT@SECLEVEL=0' | grep -q 'alert protocol version' || fail "TLS 1.1 was not refused"
+s_client -tls1_2 -cipher 'AES128-SHA' | grep -q 'alert handshake failure' || fail "a weak cipher was not refused"
+s_client -alpn h3 | grep -q 'alert no application protocol' || fail "another protocol was not refused"
+
+for version in tls1_2 tls1_3; do
+	s_client -$version -sess_out "$dir/session" | grep -q '^New, ' || fail "$version, the first"
+	s_client -$version -sess_in "$dir/session" | grep -q '^Reused, ' || fail "$version, a ticket"
+done
+
+# The client asks for a new handshake in the old connection: the server does not do it.
+(
+	sleep 0.3
+	echo R
+	sleep 0.3
+) | timeout 20 openssl s_client -connect "localhost:$port" -tls1_2 -CAfile "$dir/cert.pem" \
+	>"$dir/s" 2>&1 || true
+grep -q -i 'no renegotiation' "$dir/s" || fail "a renegotiation: $(cat "$dir/s")"
+
+if command -v wrk >/dev/null; then
+	wrk -t1 -c50 -d1 "https://127.0.0.1:$port/" >"$dir/wrk"
+	! grep -E 'Non-2xx|Socket errors' "$dir/wrk" || fail "wrk: $(cat "$dir/wrk")"
+fi
+
+kill -TERM "$pid"
+wait "$pid" || fail "the server ended with $?: $(cat "$dir/err")"
+pid=
+grep -q '^end 0 .* reports 0 ' "$dir/out" || fail "the end: $(cat "$dir/out" "$dir/err")"
