@@ -232,9 +232,9 @@ static int can_begin(const soon_stream *s, const soon_tls *tls, bool is_server) 
 		return soon__stream_conflict(s, "encrypt");
 	if (soon_stack_left() < SOON_TLS_STACK_BYTES)
 		return soon_fail(-ENOBUFS,
-			"tls: the task has %zu bytes of stack left, a handshake takes up to %u: spawn "
-			"it with a larger .stack_bytes",
-			soon_stack_left(), (unsigned)SOON_TLS_STACK_BYTES);
+			"tls: a handshake takes up to %u bytes of stack, the task has %zu left: "
+			"see .stack_bytes",
+			(unsigned)SOON_TLS_STACK_BYTES, soon_stack_left());
 	return 0;
 }
 
