@@ -439,3 +439,30 @@ TLS_TEST(tls_refused, what_files_and_options_are_wrong)
 	opts = (soon_tls_opts){ .ciphers = "NO-SUCH-CIPHER" };
 	cr_expect_eq(soon_tls_client(&opts, &tls), -EINVAL, "%s", soon_fail_message());
 }
+
+/* With most of the stack in use: a refusal, not an overflow. */
+static __attribute__((noinline)) int accept_deep(soon_stream *s, soon_tls *server)
+{
+	char used[200 * 1024];
+	int rc;
+
+	__asm__ volatile("" : : "r"(used) : "memory");
+	rc = soon_tls_accept(s, server);
+	__asm__ volatile("" : : "r"(used) : "memory");
+	return rc;
+}
+
+TLS_TEST(tls_refused, a_task_with_too_little_stack)
+{
+	soon_tls *server = tls_good_server();
+	int peer;
+	soon_stream *s = raw_pair(&peer, NULL);
+
+	cr_assert_gt(soon_stack_left(), SOON_TLS_STACK_BYTES);
+	cr_assert_lt(soon_stack_left(), 256 * 1024);
+	cr_expect_eq(accept_deep(s, server), -ENOBUFS);
+	cr_expect_not_null(strstr(soon_fail_message(), "stack_bytes"), "%s", soon_fail_message());
+	(void)soon_stream_close(s);
+	(void)close(peer);
+	soon_tls_free(server);
+}
