@@ -98,7 +98,7 @@ class Server:
 class Nginx(Server):
     """nginx with our configuration in a directory of its own; its one worker is what counts."""
 
-    def __init__(self):
+    def __init__(self, certificate=None):
         binary = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         if binary is None:
             raise Missing("nginx is not installed (package nginx-light)")
@@ -109,7 +109,13 @@ class Nginx(Server):
             port = free.getsockname()[1]
         template = (HERE / "peers" / "nginx.conf.in").read_text()
         conf = self.prefix / "nginx.conf"
-        conf.write_text(template.replace("@PREFIX@", str(self.prefix)).replace("@PORT@", str(port)))
+        tls = "" if certificate is None else (
+            f"ssl_protocols TLSv1.3; ssl_certificate {certificate.cert}; "
+            f"ssl_certificate_key {certificate.key};")
+        for name, value in (("PREFIX", str(self.prefix)), ("PORT", str(port)),
+                            ("SSL", "ssl" if tls else ""), ("TLS", tls)):
+            template = template.replace(f"@{name}@", value)
+        conf.write_text(template)
         super().__init__([binary, "-p", str(self.prefix), "-c", str(conf)])
         deadline = time.monotonic() + START_SECONDS
         try:
@@ -125,6 +131,21 @@ class Nginx(Server):
             super().stop()
         finally:
             shutil.rmtree(self.prefix, ignore_errors=True)
+
+
+class Certificate:
+    """A key for ECDSA by P-256 and a certificate for it, for both sides of a comparison."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="soon-tls-")
+        self.cert, self.key = (str(Path(self.folder.name) / name)
+                               for name in ("cert.pem", "key.pem"))
+        if shutil.which("openssl") is None:
+            raise Missing("openssl is not installed")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-keyout", self.key, "-out", self.cert],
+                       check=True, stderr=subprocess.DEVNULL)
 
 
 def end_load(process):
@@ -143,6 +164,7 @@ class Programs:
 
     def __init__(self, build):
         self.build = Path(build) / "perf"
+        self.certificate = None
 
     def path(self, name):
         path = self.build / name
@@ -154,8 +176,14 @@ class Programs:
         return (self.build / spec.split()[0]).exists()
 
     def start(self, spec, cpus=(SERVER_CPU,), is_batch=False):
-        """Starts "nginx" or "program --flag ..."."""
+        """Starts "nginx" or "program --flag ..."; the flag --tls stands for the certificate."""
         words = spec.split()
+        if "--tls" in words:
+            words.remove("--tls")
+            self.certificate = self.certificate or Certificate()
+            if words[0] == "nginx":
+                return Nginx(self.certificate)
+            words += [f"--cert={self.certificate.cert}", f"--key={self.certificate.key}"]
         if words[0] == "nginx":
             return Nginx()
         return Server([self.path(words[0]), *words[1:]], cpus, is_batch).read_port()

@@ -15,7 +15,7 @@
 
 #define BACKLOG_COUNT 4096
 
-enum { KEY_NO_DEADLINE = 256, KEY_CORES, KEY_BY_CPU, KEY_IO };
+enum { KEY_NO_DEADLINE = 256, KEY_CORES, KEY_BY_CPU, KEY_IO, KEY_CERT, KEY_KEY };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -42,6 +42,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (setenv("SOON_IO", arg, 1) != 0)
 			argp_error(state, "no memory");
 		return 0;
+	case KEY_CERT:
+		opts->cert_file = arg;
+		return 0;
+	case KEY_KEY:
+		opts->key_file = arg;
+		return 0;
 	case KEY_NO_DEADLINE:
 		opts->is_deadline_off = true;
 		return 0;
@@ -56,6 +62,8 @@ void server_parse(int argc, char **argv, struct server_opts *ret_opts)
 		{ "port", 'p', "N", 0, "listen on 127.0.0.1:N; 0, the default, picks a port", 0 },
 		{ "no-deadline", KEY_NO_DEADLINE, NULL, 0, "no deadline around reads", 0 },
 		{ "io", KEY_IO, "NAME", 0, "the back end: auto, uring or epoll", 0 },
+		{ "cert", KEY_CERT, "FILE", 0, "TLS with this certificate", 0 },
+		{ "key", KEY_KEY, "FILE", 0, "and its key", 0 },
 		{ "cores", KEY_CORES, "N", 0, "serve on N cores; 1, the default", 0 },
 		{ "by-cpu", KEY_BY_CPU, NULL, 0,
 			"a core serves the connections made on its CPU; for the first N CPUs", 0 },

@@ -4,6 +4,7 @@
  * one of soon's servers and a future peer alike:
  *
  *	PROGRAM [--port=N] [--no-deadline] [--cores=N [--by-cpu]]
+ *		[--cert=FILE --key=FILE]
  *
  * It listens on 127.0.0.1, port 0 picks a free one; the first line on stdout is `port N`, written
  * once the socket listens. SIGTERM ends it with status 0. Nothing else is printed on stdout.
@@ -15,10 +16,12 @@
 #include <stdint.h>
 
 struct server_opts {
-	uint16_t port;        /* 0: the kernel picks one */
-	bool is_deadline_off; /* servers without deadlines ignore it */
-	unsigned cores;       /* 1 at least; servers with one core ignore it */
-	bool is_by_cpu;       /* a core serves what comes from its CPU, not what a hash gives it */
+	uint16_t port;         /* 0: the kernel picks one */
+	bool is_deadline_off;  /* servers without deadlines ignore it */
+	unsigned cores;        /* 1 at least; servers with one core ignore it */
+	bool is_by_cpu;        /* a core serves what comes from its CPU, not what a hash gives it */
+	const char *cert_file; /* PEM, for TLS; servers without it ignore it */
+	const char *key_file;
 };
 
 /* Parses the command line; prints usage and exits on a bad one. */

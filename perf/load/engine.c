@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -34,8 +35,7 @@ static void conn_fail(struct engine *engine, struct conn *conn)
 {
 	if (conn->fd < 0)
 		return;
-	(void)close(conn->fd);
-	conn->fd = -1;
+	wire_end(conn);
 	engine->errors++;
 	engine->live_count--;
 }
@@ -55,11 +55,11 @@ static int watch_output(struct engine *engine, struct conn *conn, bool is_wanted
 
 static int send_rest(struct engine *engine, struct conn *conn)
 {
-	ssize_t sent = send(conn->fd, conn->out + conn->out_sent, conn->out_bytes - conn->out_sent,
-		MSG_NOSIGNAL);
+	ssize_t sent =
+		wire_send(conn, conn->out + conn->out_sent, conn->out_bytes - conn->out_sent);
 
-	if (sent < 0 && errno != EAGAIN)
-		return -errno;
+	if (sent < 0 && sent != -EAGAIN)
+		return (int)sent;
 	if (sent > 0)
 		conn->out_sent += (size_t)sent;
 	return watch_output(engine, conn, conn->out_sent < conn->out_bytes);
@@ -81,9 +81,9 @@ static int receive(struct engine *engine, struct conn *conn)
 
 	if (conn->in_bytes == capacity)
 		return -EPROTO;
-	count = read(conn->fd, conn->in + conn->in_bytes, capacity - conn->in_bytes);
+	count = wire_receive(conn, conn->in + conn->in_bytes, capacity - conn->in_bytes);
 	if (count < 0)
-		return errno == EAGAIN ? 0 : -errno;
+		return count == -EAGAIN ? 0 : (int)count;
 	if (count == 0)
 		return -EPIPE;
 	return protocol->verify(engine->opts, conn, (size_t)count);
@@ -129,29 +129,55 @@ static int turn_until(
 	return 0;
 }
 
-static int conn_open(struct engine *engine, struct conn *conn)
+int conn_dial(uint16_t port)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
-		.sin_port = htons(engine->opts->port),
+		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
 	const int on = 1;
-	int flags;
+	int fd, flags, err;
 
 	/* Connecting blocks, so that a full accept queue paces us instead of losing connections. */
-	conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
+		(flags = fcntl(fd, F_GETFL)) >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0)
+		return fd;
+	err = -errno;
+	(void)close(fd);
+	return err;
+}
+
+/* Waits for the handshake of one connection. */
+static int shake(struct conn *conn)
+{
+	struct pollfd readable = { .fd = conn->fd, .events = POLLIN };
+	int rc;
+
+	while ((rc = wire_shake(conn)) == -EAGAIN)
+		if (poll(&readable, 1, (int)(GREET_NS / 1000000)) == 0)
+			return -ETIMEDOUT;
+	return rc == 1 ? 0 : -EPROTO;
+}
+
+static int conn_open(struct engine *engine, struct conn *conn)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
+	int err;
+
+	conn->fd = conn_dial(engine->opts->port);
 	if (conn->fd < 0)
-		return -errno;
+		return conn->fd;
 	engine->live_count++;
-	if (connect(conn->fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0)
-		return -errno;
-	if (setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
-		return -errno;
-	flags = fcntl(conn->fd, F_GETFL);
-	if (flags < 0 || fcntl(conn->fd, F_SETFL, flags | O_NONBLOCK) != 0)
-		return -errno;
+	err = wire_begin(conn);
+	if (err == 0)
+		err = shake(conn);
+	if (err < 0)
+		return err;
 	return epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) == 0 ? 0 : -errno;
 }
 
@@ -197,7 +223,7 @@ static void close_all(struct engine *engine)
 		struct conn *conn = &engine->conns[i];
 
 		if (conn->fd >= 0 && conn->out != NULL)
-			(void)close(conn->fd);
+			wire_end(conn);
 		free(conn->out);
 		free(conn->in);
 	}
@@ -255,12 +281,15 @@ int engine_run(const struct load_opts *opts, struct load_result *ret_result)
 	err = engine.conns == NULL ? -ENOMEM : watch_server(opts->server_pid, &result.unopened);
 
 	if (err == 0)
+		err = wire_set_up(opts);
+	if (err == 0)
 		err = open_all(&engine);
 	if (err == 0)
 		err = measure(&engine, &result);
 	if (engine.conns != NULL)
 		close_all(&engine);
 	free(engine.conns);
+	wire_clean_up();
 	(void)close(engine.epoll_fd);
 	result.errors = engine.errors;
 	if (err == 0)

@@ -140,3 +140,13 @@ const struct protocol protocol_http = {
 	.compose = compose,
 	.verify = verify,
 };
+
+const struct protocol protocol_https = {
+	.name = "https",
+	.is_tls = true,
+	.out_capacity = out_capacity,
+	.in_capacity = in_capacity,
+	.exchanges_per_batch = exchanges_per_batch,
+	.compose = compose,
+	.verify = verify,
+};

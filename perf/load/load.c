@@ -5,6 +5,8 @@
  *	load echo --port=N --pid=PID --connections=64 --size=64 --warmup=0.3 --seconds=1
  *	load http --port=N --pid=PID --connections=64 --depth=16
  *	load udp --port=N --pid=PID --connections=4 --depth=64 --size=64
+ *	load https --port=N --pid=PID --connections=64
+ *	load shakes --port=N --pid=PID --connections=16
  *	load http --port=N --pid=PID --connections=5000 --idle --greet --seconds=10
  *
  * Prints one JSON object on one line. Exits with 1 when a reply was wrong or a connection lost, and
@@ -55,16 +57,16 @@ static int64_t parse_seconds(struct argp_state *state, const char *arg)
 
 static void parse_protocol(struct argp_state *state, struct load_opts *opts, const char *arg)
 {
+	static const struct protocol *const protocols[] = { &protocol_echo, &protocol_http,
+		&protocol_https, &protocol_shakes, &protocol_udp };
+
 	if (opts->protocol != NULL)
 		argp_error(state, "one protocol, please");
-	if (strcmp(arg, protocol_echo.name) == 0)
-		opts->protocol = &protocol_echo;
-	else if (strcmp(arg, protocol_http.name) == 0)
-		opts->protocol = &protocol_http;
-	else if (strcmp(arg, protocol_udp.name) == 0)
-		opts->protocol = &protocol_udp;
-	else
-		argp_error(state, "echo, http or udp, not %s", arg);
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (strcmp(arg, protocols[i]->name) == 0)
+			opts->protocol = protocols[i];
+	if (opts->protocol == NULL)
+		argp_error(state, "echo, http, https, shakes or udp, not %s", arg);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -177,7 +179,7 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse_option,
-		.args_doc = "echo|http|udp",
+		.args_doc = "echo|http|https|shakes|udp",
 		.doc = "Loads a server on 127.0.0.1, verifies every reply, prints one JSON line.",
 	};
 	struct load_opts opts = {
@@ -193,7 +195,12 @@ int main(int argc, char **argv)
 	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &opts);
-	err = opts.protocol == &protocol_udp ? udp_run(&opts, &result) : engine_run(&opts, &result);
+	if (opts.protocol == &protocol_udp)
+		err = udp_run(&opts, &result);
+	else if (opts.protocol == &protocol_shakes)
+		err = shakes_run(&opts, &result);
+	else
+		err = engine_run(&opts, &result);
 	if (err < 0) {
 		(void)fprintf(stderr, "load: %s\n", strerror(-err));
 		return 2;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The load program's parts: load.c (command line, result), engine.c (connections and the loop),
- * echo.c and http.c (what is said and how it is verified), udp.c (echo by datagrams, with a loop
- * of its own), watch.c (the server as the operating system accounts for it).
+ * echo.c and http.c (what is said and how it is verified), udp.c (echo by datagrams) and shakes.c
+ * (handshakes), with loops of their own, wire_*.c (bytes in clear or by TLS), watch.c (the server as
+ * the operating system accounts for it).
  */
 #ifndef PERF_LOAD_H
 #define PERF_LOAD_H
@@ -16,6 +17,7 @@
 #define LOAD_DEPTH_MAX 64u
 
 struct protocol;
+struct ssl_st;
 
 struct load_opts {
 	const struct protocol *protocol;
@@ -35,7 +37,8 @@ struct load_opts {
 
 /* One connection: a batch is written, its whole answer verified, then the next is written. */
 struct conn {
-	int fd; /* -1 once it has failed */
+	int fd;             /* -1 once it has failed */
+	struct ssl_st *ssl; /* NULL: in clear */
 	bool is_watching_output;
 	unsigned id;
 	uint64_t batch;    /* which batch this is, so that each one can differ */
@@ -50,6 +53,7 @@ struct conn {
 /* What is said on a connection. */
 struct protocol {
 	const char *name;
+	bool is_tls;
 	size_t (*out_capacity)(const struct load_opts *opts);
 	size_t (*in_capacity)(const struct load_opts *opts);
 	unsigned (*exchanges_per_batch)(const struct load_opts *opts);
@@ -64,7 +68,24 @@ struct protocol {
 
 extern const struct protocol protocol_echo;
 extern const struct protocol protocol_http;
-extern const struct protocol protocol_udp; /* its name only */
+extern const struct protocol protocol_https;
+extern const struct protocol protocol_shakes; /* its name only */
+extern const struct protocol protocol_udp;    /* its name only */
+
+/*
+ * The wire. wire_begin() is for a connected socket; wire_shake() gives 1 once the handshake is
+ * done, and -EAGAIN before. Sends and receives give what they took, 0 at the peer's end, or -errno.
+ */
+int wire_set_up(const struct load_opts *opts);
+void wire_clean_up(void);
+int wire_begin(struct conn *conn);
+int wire_shake(struct conn *conn);
+void wire_end(struct conn *conn);
+ssize_t wire_send(struct conn *conn, const void *buf, size_t bytes);
+ssize_t wire_receive(struct conn *conn, void *buf, size_t bytes);
+
+/* A connected non-blocking socket, or -errno. */
+int conn_dial(uint16_t port);
 
 /* The server, as the operating system accounts for it, over all its threads. */
 struct server_sample {
@@ -93,5 +114,7 @@ int engine_run(const struct load_opts *opts, struct load_result *ret_result);
 
 /* The same by datagrams: `depth_count` in flight on each of `connection_count` sockets. */
 int udp_run(const struct load_opts *opts, struct load_result *ret_result);
+/* The same with full handshakes: a connection is closed when its own is done, and opened again. */
+int shakes_run(const struct load_opts *opts, struct load_result *ret_result);
 
 #endif

@@ -58,6 +58,17 @@ static int choose_by_cpu(unsigned cores)
 	return -EBADF;
 }
 
+/* TLS 1.3 only, everything else as shipped. */
+static int tls_begin(struct service *service)
+{
+	const soon_tls_cert cert = { service->opts->cert_file, service->opts->key_file };
+	soon_tls_opts opts = { .certs = &cert, .certs_count = 1, .only_1_3 = true };
+
+	if (cert.chain_file == NULL)
+		return 0;
+	return soon_tls_server(&opts, &service->tls);
+}
+
 static int app(struct service *service)
 {
 	soon_listen_opts opts = { .reuse_port = service->opts->cores > 1 };
@@ -68,7 +79,9 @@ static int app(struct service *service)
 
 	SOON_GROUP(group, .name = "service");
 	(void)snprintf(where, sizeof(where), "127.0.0.1:%u", (unsigned)service->opts->port);
-	rc = soon_listen(where, &opts, &cores.listener);
+	rc = tls_begin(service);
+	if (rc == 0)
+		rc = soon_listen(where, &opts, &cores.listener);
 	if (rc == 0 && service->opts->is_by_cpu)
 		rc = choose_by_cpu(service->opts->cores);
 	if (rc == 0) {
@@ -84,6 +97,7 @@ static int app(struct service *service)
 	}
 	rc = (int)soon_group_close(&group, rc);
 	soon_listener_close(cores.listener);
+	soon_tls_free(service->tls);
 	return rc;
 }
 

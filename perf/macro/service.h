@@ -7,11 +7,13 @@
 #define PERF_SERVICE_H
 
 #include <soon/listener.h>
+#include <soon/tls.h>
 
 #include "../common/server.h"
 
 struct service {
 	const struct server_opts *opts;
+	soon_tls *tls; /* NULL: in clear */
 
 	/* Serves one core's listener until its scope is drained; `service` is for all cores. */
 	int (*serve)(soon_listener *listener, const struct service *service);

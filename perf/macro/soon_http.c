@@ -21,9 +21,9 @@ static int serve(soon_listener *listener, const struct service *service)
 		{ .method = "GET", .pattern = "/", .handler = hello },
 	};
 
-	(void)service;
 	return soon_http_serve(&(soon_http_server){
 		.listener = listener,
+		.tls = service->tls,
 		.routes = routes,
 		.routes_count = sizeof(routes) / sizeof(routes[0]),
 	});
