@@ -189,22 +189,24 @@ static const soon_http_route routes[] = {
 };
 
 struct options {
+	const char *address;
 	int port;
 	struct store store;
 };
 
 /* Listens on the port that was asked for, on a free one if that is taken. */
-static int listen_somewhere(int port, soon_listener **ret_listener)
+static int listen_somewhere(const struct options *options, soon_listener **ret_listener)
 {
 	char where[SOON_ADDR_TEXT_BYTES];
 	soon_addr addr;
 	int rc;
 
-	(void)snprintf(where, sizeof where, "127.0.0.1:%d", port);
+	(void)snprintf(where, sizeof where, "%s:%d", options->address, options->port);
 	rc = soon_listen(where, NULL, ret_listener);
 	if (rc == -EADDRINUSE) {
-		(void)printf("links: port %d is taken, using a free one\n", port);
-		rc = soon_listen("127.0.0.1:0", NULL, ret_listener);
+		(void)printf("links: port %d is taken, using a free one\n", options->port);
+		(void)snprintf(where, sizeof where, "%s:0", options->address);
+		rc = soon_listen(where, NULL, ret_listener);
 	}
 	if (rc < 0)
 		return rc;
@@ -232,10 +234,12 @@ static int app(struct options *options)
 	int rc = soon_offload(store_open, &options->store);
 
 	if (rc == 0)
-		rc = listen_somewhere(options->port, &server.listener);
+		rc = listen_somewhere(options, &server.listener);
 	if (rc == 0)
 		rc = soon_spawn(&g, soon_http_serve, &server);
-	if (rc == 0 && (rc = soon_signal_wait(SIGTERM, SIGINT, 0)) > 0)
+	if (rc == 0)
+		rc = soon_notify_ready(); /* where a service manager asked for it */
+	if (rc >= 0 && (rc = soon_signal_wait(SIGTERM, SIGINT, 0)) > 0)
 		soon_group_drain(&g, SOON_S(10)); /* idle connections end now, busy ones finish */
 	rc = (int)soon_group_close(&g, rc < 0 ? rc : 0);
 	soon_listener_close(server.listener);
@@ -249,22 +253,25 @@ static error_t take_option(int key, char *arg, struct argp_state *state)
 
 	if (key == 'p')
 		options->port = strspn(arg, "0123456789") == strlen(arg) ? atoi(arg) : -1;
+	else if (key == 'a')
+		options->address = arg;
 	else if (key == 'd')
 		options->store.path = arg;
 	if (options->port < 0 || options->port > 65535)
 		argp_error(state, "'%s' is no port", arg);
-	return key == 'p' || key == 'd' ? 0 : ARGP_ERR_UNKNOWN;
+	return key == 'a' || key == 'p' || key == 'd' ? 0 : ARGP_ERR_UNKNOWN;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct argp_option known[] = {
-		{ "port", 'p', "PORT", 0, "port on 127.0.0.1 (8080)", 0 },
+		{ "address", 'a', "ADDRESS", 0, "where to listen (127.0.0.1)", 0 },
+		{ "port", 'p', "PORT", 0, "port to listen on (8080)", 0 },
 		{ "db", 'd', "FILE", 0, "where the links are kept (links.db)", 0 },
 		{ 0 },
 	};
 	static const struct argp argp = { known, take_option, NULL, "A URL shortener.", 0, 0, 0 };
-	struct options options = { .port = 8080, .store.path = "links.db" };
+	struct options options = { .address = "127.0.0.1", .port = 8080, .store.path = "links.db" };
 
 	(void)argp_parse(&argp, argc, argv, 0, NULL, &options);
 	return soon_run(app, &options) < 0;
