@@ -63,8 +63,9 @@
 #include <soon/service.h>
 #include <soon/notify.h>
 
-/* Datagrams. */
+/* Datagrams; descriptors in messages, and who the peer is. */
 #include <soon/dgram.h>
+#include <soon/unix.h>
 
 /* Other programs, as processes under this one. */
 #include <soon/proc.h>
