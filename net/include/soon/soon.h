@@ -63,9 +63,10 @@
 #include <soon/service.h>
 #include <soon/notify.h>
 
-/* Datagrams; descriptors in messages, and who the peer is. */
+/* Datagrams; descriptors in messages, and who the peer is; options of sockets. */
 #include <soon/dgram.h>
 #include <soon/unix.h>
+#include <soon/sockopt.h>
 
 /* Other programs, as processes under this one. */
 #include <soon/proc.h>
