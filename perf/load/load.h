@@ -2,8 +2,8 @@
 /*
  * The load program's parts: load.c (command line, result), engine.c (connections and the loop),
  * echo.c and http.c (what is said and how it is verified), udp.c (echo by datagrams) and shakes.c
- * (handshakes), with loops of their own, wire_*.c (bytes in clear or by TLS), watch.c (the server as
- * the operating system accounts for it).
+ * (handshakes), with loops of their own, wire_*.c (bytes in clear or by TLS), watch.c (the server
+ * as the operating system accounts for it).
  */
 #ifndef PERF_LOAD_H
 #define PERF_LOAD_H
