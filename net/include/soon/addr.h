@@ -9,8 +9,8 @@
  *	"unix:/run/x.sock" a socket in the file system
  *	"unix:@x"          one in the abstract name space, which has no file and needs no clean-up
  *
- * soon_dial() and soon_listen() also take a host name in place of the address and resolve it;
- * soon_addr_parse() itself never asks anybody.
+ * soon_dial() and soon_listen() also take a host name in place of the address, and the name of a
+ * service in place of the port, see <soon/resolve.h>; soon_addr_parse() itself never asks anybody.
  */
 #ifndef SOON_ADDR_H
 #define SOON_ADDR_H

@@ -57,6 +57,7 @@
 
 /* Streams over sockets, and serving them. */
 #include <soon/addr.h>
+#include <soon/resolve.h>
 #include <soon/stream.h>
 #include <soon/listener.h>
 #include <soon/tls.h>
