@@ -27,6 +27,7 @@
 #define SOON_STREAM_H
 
 #include <soon/addr.h>
+#include <soon/resolve.h>
 #include <soon/time.h>
 
 #include <sys/uio.h>
@@ -48,16 +49,23 @@ typedef struct soon_stream_opts {
 	size_t in_bytes_max;  /* bytes that peek and read_until may gather; default 64 KiB */
 	size_t out_bytes_max; /* bytes written and not yet taken by the kernel; default 64 KiB */
 	bool nagle; /* TCP: let the kernel hold back small segments; default it does not */
+
+	/* Of soon_dial only. */
+	soon_ns attempt_delay; /* before the next address is tried, too; default 250 ms, min 10 */
+	const soon_resolve_opts *resolve; /* how the name is looked up; lent to the call */
 } soon_stream_opts;
 
 /*
- * Connects to `where` (see <soon/addr.h>); a host name is resolved on a pool thread and its
- * addresses are tried in order. The message of the failure names the address and the cause.
+ * Connects to `where` (see <soon/addr.h> and <soon/resolve.h>). The addresses of a name are raced
+ * as RFC 8305 says: both families in turn, the next one when attempt_delay is over or an attempt
+ * has failed; none is given up while no other is connected. IPv4 addresses wait 50 ms at most for
+ * IPv6 ones to be found. The message of the failure names each address and its cause.
  * Suspends: always. Cancel: cancellation point; nothing is left open.
  * Null: `opts` for defaults. Ownership: returns owned, to be given to soon_stream_close/_abort.
- * Errors: -EINVAL `where` cannot be read. -ENOENT no such host. -EAGAIN the resolver does not
- * answer. -ECONNREFUSED nobody listens. -EHOSTUNREACH, -ENETUNREACH, -ETIMEDOUT, -EMFILE, -ENOMEM
- * and others of connect(2).
+ * Errors: those of soon_resolve. -ECONNREFUSED nobody listens. -EHOSTUNREACH, -ENETUNREACH,
+ * -ETIMEDOUT, -EMFILE, -ENOMEM and others of connect(2): of several, the first that tells more than
+ * that there is no route.
+ * Limits: without a timeout around it, as long as the kernel tries, some 2 minutes an address.
  */
 SOON_API SOON_NODISCARD int soon_dial(const char *where, const soon_stream_opts *SOON_NULLABLE opts,
 	soon_stream **ret_stream) SOON_SUSPENDS;
