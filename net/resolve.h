@@ -14,10 +14,7 @@
 #define SOON__SERVICE_BYTES 32
 #define SOON__FAMILY_MAX    (SOON_RESOLVE_ADDRS_MAX / 2) /* addresses kept of one family */
 
-/*
- * What a lookup may use of its stack: c-ares has buffers of 4 KiB on it. Deepest measured: 8 KiB
- * with c-ares 1.18, and what a signal handler adds.
- */
+/* What a lookup may use of its stack, whatever the run's tasks have: c-ares has buffers on it. */
 #define SOON__LOOKUP_STACK 65536
 
 /* What "host:port" says, before anybody asked what the host is. */
