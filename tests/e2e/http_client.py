@@ -103,6 +103,10 @@ class Connection:
         self.buffer += data
         return bool(data)
 
+    def is_at_end(self):
+        """Waits for bytes or the end, and tells whether it is the end."""
+        return not self.buffer and not self._more()
+
     def _line(self):
         while b"\r\n" not in self.buffer:
             if not self._more():

@@ -9,6 +9,10 @@ from http_client import Connection, Server, main, request
 
 CLIENTS = 24
 
+# A drain listens 200 ms to a connection that was busy. One whose last exchange began earlier than
+# this may have rested for longer, where the client's CPU was taken away.
+RESTED_S = 0.15
+
 
 class Client(threading.Thread):
     """Sends the next request as soon as it has the answer, until the server says close."""
@@ -19,10 +23,15 @@ class Client(threading.Thread):
         self.answered, self.lost = 0, []
 
     def talk(self, connection):
+        sent = time.monotonic()
         while True:
+            since, sent = sent, time.monotonic()
+            rested = sent - since > RESTED_S
             batch = [self.targets[(self.answered + i) % len(self.targets)]
                      for i in range(self.ahead)]
             connection.send(b"".join(request("GET", target) for target in batch))
+            if rested and connection.is_at_end():
+                return
             for target in batch:
                 response = connection.response()
                 if response.status != 200 or not response.is_whole:

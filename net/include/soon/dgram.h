@@ -198,7 +198,7 @@ SOON_API void soon_dgram_stats(const soon_dgram *dgram, soon_dgram_counts *ret_c
 SOON_API void soon_dgram_addr(const soon_dgram *dgram, soon_addr *ret_addr);
 
 /* Returns the socket, for options. Suspends: never. Ownership: returns borrowed. */
-SOON_API int soon_dgram_fd(const soon_dgram *dgram);
+SOON_API SOON_NODISCARD int soon_dgram_fd(const soon_dgram *dgram);
 
 /*
  * Closes, and removes the file of a unix socket. What has not been taken is lost.
