@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The ring itself: no size of its queues is visible, no wake-up is missed, none is for nothing. */
-#include "mem_san.h"
 #include "ring.h"
 
 #include <soon/scope.h>
@@ -8,6 +7,7 @@
 #include <soon/thread.h>
 
 #include "kit.h"
+#include "mem_san.h"
 
 #include <signal.h>
 #include <sys/mman.h>
