@@ -16,6 +16,7 @@
 #include "op.h"
 #include "track.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 /* Asked to stop at this many that nobody has taken. What comes before it does is kept, too. */
@@ -153,6 +154,12 @@ static void fail(struct acceptor *self, int res)
 				self->op.fd);
 		break;
 	case EAGAIN:
+		/*
+		 * Another process has this very socket and made it not to wait: the ring gives this
+		 * instead of a connection that is to come. That process accepts, so there is time.
+		 */
+		self->is_short = (fcntl(self->op.fd, F_GETFL) & O_NONBLOCK) != 0;
+		break;
 	case ECONNABORTED:
 	case EHOSTDOWN:
 	case EHOSTUNREACH:

@@ -208,8 +208,11 @@ static enum soon__tried try_accept(struct soon__epoll *epoll, struct soon__op *o
 
 static enum soon__tried try_accept_multi(struct soon__epoll *epoll, struct soon__op *op)
 {
-	int listener = op->fd;
-	int mode = unblock(listener);
+	/*
+	 * It stays that way: another core or process may accept from the very same socket, and if
+	 * that one gave the mode back between our asking and our accept, this core would block.
+	 */
+	int mode = unblock(op->fd);
 	int fd = mode;
 
 	for (unsigned i = 0; i < ACCEPTS_PER_TURN && mode >= 0; i++) {
@@ -220,7 +223,6 @@ static enum soon__tried try_accept_multi(struct soon__epoll *epoll, struct soon_
 		if (op->state != SOON__OP_STARTED)
 			break;
 	}
-	reblock(listener, mode);
 	return fd < 0 && fd != -EAGAIN ? end(epoll, op, fd) : SOON__TRIED_AGAIN;
 }
 

@@ -347,6 +347,29 @@ EPOLL_TEST(blocking_listener_keeps_its_mode)
 	return 0;
 }
 
+/* Another core may accept from it: if the mode came back, that one could block in accept4(2). */
+EPOLL_TEST(listener_of_an_acceptor_never_blocks_again)
+{
+	struct sockaddr_in addr;
+	int listener = kit_listen(8, &addr);
+	soon_acceptor acceptor;
+	int client, fd;
+
+	(void)unused;
+	soon_acceptor_init(&acceptor, listener);
+	client = kit_connect(&addr);
+	fd = (int)soon_within(KIT_LONG, soon_acceptor_next(&acceptor));
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	cr_assert_eq(soon_within(KIT_SHORT, soon_acceptor_next(&acceptor)), -ETIMEDOUT);
+	cr_assert_neq(fcntl(listener, F_GETFL) & O_NONBLOCK, 0);
+	soon_acceptor_fini(&acceptor);
+	cr_assert_eq(soon_close(fd), 0);
+	cr_assert_eq(soon_close(client), 0);
+	cr_assert_eq(soon_close(listener), 0);
+	return 0;
+}
+
 static void *accept_two(void *listener)
 {
 	for (int i = 0; i < 2; i++) {
