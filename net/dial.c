@@ -126,7 +126,7 @@ static bool is_held(struct race *race, soon_ns now)
 	return now < race->hold_until;
 }
 
-static int attempt_begin(struct race *race, soon_group *group)
+static int attempt_begin(struct race *race, soon_group *group) SOON_ON_CORE
 {
 	static const soon_task_opts opts = { .name = "connect" };
 	struct attempt *attempt = &race->attempts[race->begun];
@@ -143,7 +143,7 @@ static int attempt_begin(struct race *race, soon_group *group)
 }
 
 /* Begins what is due. `*ret_until` is when to look again; 0: nothing is left to wait for. */
-static int attempts_begin(struct race *race, soon_group *group, soon_ns *ret_until)
+static int attempts_begin(struct race *race, soon_group *group, soon_ns *ret_until) SOON_ON_CORE
 {
 	soon_ns now = soon_now();
 
