@@ -344,7 +344,7 @@ int soon_dgram_dial(const char *where, const soon_dgram_opts *opts, soon_dgram *
 		rc = soon_checkpoint();
 	if (rc == 0)
 		rc = soon__resolve(where, &resolved);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < resolved->count; i++) {
 		rc = dial_one(&resolved->addrs[i], opts != NULL ? opts : &none, ret_dgram);

@@ -307,7 +307,7 @@ int soon_dgram_next_batch(soon_dgram *dgram, soon_packet *ret_packets, unsigned 
 
 ssize_t soon_dgram_recv(soon_dgram *dgram, void *buf, size_t bytes, soon_addr *ret_peer)
 {
-	soon_packet packet;
+	soon_packet packet = { 0 };
 	int rc;
 
 	SOON_ASSERT(dgram != NULL);

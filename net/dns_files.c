@@ -229,12 +229,10 @@ static int servers_parse(const char *text, struct soon__dns_conf *conf)
 		memcpy(item, text, len);
 		item[len] = '\0';
 		text += len + (text[len] == ',');
-		if (soon_addr_parse(item, &addr) == 0 && addr.storage.ss_family != AF_UNIX)
-			server_add(conf, &addr);
-		else if (host_addr_parse(item, SOON__DNS_PORT, &addr) == 0)
-			server_add(conf, &addr);
-		else
+		if ((soon_addr_parse(item, &addr) < 0 || addr.storage.ss_family == AF_UNIX) &&
+			host_addr_parse(item, SOON__DNS_PORT, &addr) < 0)
 			return -EINVAL;
+		server_add(conf, &addr);
 	}
 	return 0;
 }

@@ -36,6 +36,21 @@ static void port_set(soon_addr *addr, uint16_t port)
 	((struct sockaddr_in *)&addr->storage)->sin_port = htons(port);
 }
 
+/* Of one family and, as always here, one port. */
+static bool is_same(const soon_addr *a, const soon_addr *b)
+{
+	const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)&a->storage;
+	const struct sockaddr_in6 *b6 = (const struct sockaddr_in6 *)&b->storage;
+
+	if (a->storage.ss_family != b->storage.ss_family)
+		return false;
+	if (a->storage.ss_family == AF_INET)
+		return ((const struct sockaddr_in *)&a->storage)->sin_addr.s_addr ==
+			((const struct sockaddr_in *)&b->storage)->sin_addr.s_addr;
+	return memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof a6->sin6_addr) == 0 &&
+		a6->sin6_scope_id == b6->sin6_scope_id;
+}
+
 void soon__lookup_keep(struct soon__lookup *lookup, const soon_addr *addr)
 {
 	struct soon__resolved *found = &lookup->found;
@@ -47,7 +62,7 @@ void soon__lookup_keep(struct soon__lookup *lookup, const soon_addr *addr)
 		return;
 	port_set(&with_port, lookup->from.port);
 	for (size_t i = 0; i < found->count; i++) {
-		if (memcmp(&found->addrs[i], &with_port, sizeof with_port) == 0)
+		if (is_same(&found->addrs[i], &with_port))
 			return;
 		same_family += found->addrs[i].storage.ss_family == family;
 	}

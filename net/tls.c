@@ -252,7 +252,7 @@ void soon__tls_set_free(struct soon__tls_set *set)
 
 int soon_tls_reload(soon_tls *tls)
 {
-	struct soon__tls_set *fresh, *old;
+	struct soon__tls_set *fresh = NULL, *old;
 	int rc;
 
 	SOON_ASSERT(tls != NULL);

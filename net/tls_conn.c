@@ -312,7 +312,7 @@ int soon_tls_dial(
 	rc = host_of(where, host);
 	if (rc == 0)
 		rc = soon_dial(where, opts, &stream);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	rc = soon_tls_connect(stream, tls, host);
 	if (rc < 0) {

@@ -53,6 +53,7 @@ static int file_check(const char *what, const char *file, char *ret_why)
 }
 
 /* OpenSSL would ask at the terminal. */
+// NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's
 static int no_password(char *buf, int bytes, int is_writing, void *arg)
 {
 	(void)buf;
@@ -138,6 +139,7 @@ static int verify_mode(const soon_tls *tls)
 }
 
 /* Picks the certificate by the name that the client asks for. */
+// NOLINTNEXTLINE(readability-non-const-parameter): the type is OpenSSL's
 static int on_server_name(SSL *ssl, int *ret_alert, void *unused)
 {
 	const struct soon__tls_set *set = soon__tls_conn_of(ssl)->set;

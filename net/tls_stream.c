@@ -202,7 +202,7 @@ static void advance(struct soon__tls_conn *conn, size_t bytes)
 }
 
 /* Encrypts a portion of the pieces, behind what is in `cipher`. */
-static int encrypt(struct soon__tls_conn *conn)
+static int encrypt_rest(struct soon__tls_conn *conn)
 {
 	while (conn->rest > 0 && soon__block_len(conn->cipher) <= PORTION_BYTES) {
 		size_t bytes = conn->at->iov_len;
@@ -237,7 +237,7 @@ int soon__tls_pump(struct soon__tls_conn *conn)
 	}
 	rc = conn->rest == 0 ? 0 : conn->error;
 	if (rc == 0)
-		rc = encrypt(conn);
+		rc = encrypt_rest(conn);
 	if (soon__block_len(conn->cipher) == 0)
 		return rc;
 	conn->flight = conn->cipher;
@@ -412,7 +412,7 @@ static void tls_send_last(struct soon__transport *t, const struct iovec *iov, in
 		conn->at = conn->pieces;
 		for (int i = 0; i < count; i++)
 			conn->rest += iov[i].iov_len;
-		(void)encrypt(conn); /* more than a portion will hardly be taken at once */
+		(void)encrypt_rest(conn); /* more than a portion will hardly be taken at once */
 		if (conn->rest == 0)
 			notify(conn);
 		conn->rest = 0;

@@ -317,8 +317,8 @@ bool soon__probe_accept(struct io_uring *ring)
 	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr.sun_family)) == 0 &&
 		listen(fd, 2) == 0 && getsockname(fd, (struct sockaddr *)&addr, &addr_bytes) == 0) {
 		io_uring_prep_multishot_accept(get_sqe(ring), fd, NULL, NULL, SOCK_CLOEXEC);
-		is_good = accepts_another(ring, &addr, addr_bytes) &&
-			accepts_another(ring, &addr, addr_bytes);
+		is_good = accepts_another(ring, &addr, addr_bytes);
+		is_good = is_good && accepts_another(ring, &addr, addr_bytes);
 	}
 	(void)close(fd);
 	return is_good;
