@@ -34,9 +34,10 @@ static struct soon__epoll *epoll_at(struct soon__io *io)
 
 /* ---- operations -------------------------------------------------------------------------- */
 
+/* What has no other way: soon__epoll_try would say so, a turn later. */
 static bool needs_thread(const struct soon__op *op)
 {
-	switch ((enum soon__op_code)op->code) {
+	switch (op->code) {
 	case SOON__OP_FSYNC:
 	case SOON__OP_OPENAT:
 	case SOON__OP_STATX:
@@ -51,24 +52,9 @@ static bool needs_thread(const struct soon__op *op)
 	case SOON__OP_FADVISE:
 	case SOON__OP_GETDENTS:
 		return true;
-	case SOON__OP_READ:
-	case SOON__OP_READV:
-	case SOON__OP_WRITE:
-	case SOON__OP_WRITEV:
-	case SOON__OP_RECV:
-	case SOON__OP_SEND:
-	case SOON__OP_SENDMSG:
-	case SOON__OP_RECVMSG:
-	case SOON__OP_ACCEPT:
-	case SOON__OP_CONNECT:
-	case SOON__OP_POLL:
-	case SOON__OP_CLOSE:
-	case SOON__OP_ACCEPT_MULTI:
-	case SOON__OP_RECV_MULTI:
-	case SOON__OP_CODES:
-		break;
+	default:
+		return false;
 	}
-	return false;
 }
 
 void soon__epoll_block(struct soon__epoll *epoll, struct soon__op *op)

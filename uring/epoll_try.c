@@ -35,39 +35,15 @@ static int last_error(ssize_t rc)
 
 int soon__epoll_moved(const struct soon__op *op)
 {
-	switch ((enum soon__op_code)op->code) {
+	switch (op->code) {
 	case SOON__OP_RECV:
 	case SOON__OP_SEND:
 	case SOON__OP_READ:
 	case SOON__OP_WRITE:
 		return (int)op->position;
-	case SOON__OP_READV:
-	case SOON__OP_WRITEV:
-	case SOON__OP_SENDMSG:
-	case SOON__OP_RECVMSG:
-	case SOON__OP_ACCEPT:
-	case SOON__OP_CONNECT:
-	case SOON__OP_FSYNC:
-	case SOON__OP_POLL:
-	case SOON__OP_CLOSE:
-	case SOON__OP_OPENAT:
-	case SOON__OP_STATX:
-	case SOON__OP_UNLINKAT:
-	case SOON__OP_RENAMEAT:
-	case SOON__OP_MKDIRAT:
-	case SOON__OP_LINKAT:
-	case SOON__OP_SYMLINKAT:
-	case SOON__OP_READLINKAT:
-	case SOON__OP_FTRUNCATE:
-	case SOON__OP_FALLOCATE:
-	case SOON__OP_FADVISE:
-	case SOON__OP_GETDENTS:
-	case SOON__OP_ACCEPT_MULTI:
-	case SOON__OP_RECV_MULTI:
-	case SOON__OP_CODES:
-		break;
+	default:
+		return 0;
 	}
-	return 0;
 }
 
 /* Whether MSG_WAITALL means more than one transfer: never for messages that come as a whole. */

@@ -179,7 +179,7 @@ static int settle(struct soon__epoll *epoll, struct soon__fd_watch *watch, int f
 
 static enum soon__place place_of(const struct soon__op *op)
 {
-	switch ((enum soon__op_code)op->code) {
+	switch (op->code) {
 	case SOON__OP_WRITE:
 	case SOON__OP_WRITEV:
 	case SOON__OP_SEND:
@@ -188,31 +188,9 @@ static enum soon__place place_of(const struct soon__op *op)
 		return SOON__PLACE_OUT;
 	case SOON__OP_POLL:
 		return SOON__PLACE_POLL;
-	case SOON__OP_READ:
-	case SOON__OP_READV:
-	case SOON__OP_RECV:
-	case SOON__OP_RECVMSG:
-	case SOON__OP_ACCEPT:
-	case SOON__OP_ACCEPT_MULTI:
-	case SOON__OP_RECV_MULTI:
-	case SOON__OP_FSYNC:
-	case SOON__OP_CLOSE:
-	case SOON__OP_OPENAT:
-	case SOON__OP_STATX:
-	case SOON__OP_UNLINKAT:
-	case SOON__OP_RENAMEAT:
-	case SOON__OP_MKDIRAT:
-	case SOON__OP_LINKAT:
-	case SOON__OP_SYMLINKAT:
-	case SOON__OP_READLINKAT:
-	case SOON__OP_FTRUNCATE:
-	case SOON__OP_FALLOCATE:
-	case SOON__OP_FADVISE:
-	case SOON__OP_GETDENTS:
-	case SOON__OP_CODES:
-		break;
+	default:
+		return SOON__PLACE_IN;
 	}
-	return SOON__PLACE_IN;
 }
 
 static bool is_multi(const struct soon__op *op)
