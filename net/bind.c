@@ -82,20 +82,6 @@ static int options_set(int fd, sa_family_t family, const soon_listen_opts *opts)
 	return rc;
 }
 
-static int bind_once(int fd, const soon_addr *addr)
-{
-	int rc;
-
-	if (bind(fd, (const struct sockaddr *)&addr->storage, addr->len) == 0)
-		return 0;
-	if (errno != EADDRINUSE)
-		return -errno;
-	rc = soon__unix_stale_remove(addr, SOCK_STREAM);
-	if (rc < 0)
-		return rc;
-	return bind(fd, (const struct sockaddr *)&addr->storage, addr->len) < 0 ? -errno : 0;
-}
-
 /* A bound unix socket gets its permissions before anybody can connect to it. */
 static int listen_once(int fd, const soon_addr *addr, const soon_listen_opts *opts)
 {
@@ -118,7 +104,7 @@ static int bind_with_patience(int fd, const soon_addr *addr, const soon_listen_o
 	bool is_bound = false;
 
 	for (int left = BUSY_RETRIES;; left--) {
-		int rc = is_bound ? 0 : bind_once(fd, addr);
+		int rc = is_bound ? 0 : soon__bind(fd, addr, SOCK_STREAM);
 		int slept;
 
 		is_bound = rc == 0;

@@ -219,15 +219,9 @@ static const char *advice(int rc, int family)
 
 static int bind_once(int fd, const soon_addr *addr, const soon_dgram_opts *opts)
 {
-	const struct sockaddr *to = (const struct sockaddr *)&addr->storage;
 	const char *path = soon__unix_path(addr);
-	int rc = bind(fd, to, addr->len) < 0 ? -errno : 0;
+	int rc = soon__bind(fd, addr, SOCK_DGRAM);
 
-	if (rc == -EADDRINUSE) {
-		rc = soon__unix_stale_remove(addr, SOCK_DGRAM);
-		if (rc == 0)
-			rc = bind(fd, to, addr->len) < 0 ? -errno : 0;
-	}
 	if (rc == 0 && path != NULL && opts->unix_mode != 0)
 		rc = chmod(path, (mode_t)opts->unix_mode) < 0 ? -errno : 0;
 	return rc;

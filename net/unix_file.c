@@ -39,6 +39,17 @@ int soon__unix_stale_remove(const soon_addr *addr, int type)
 	return rc == -ENOENT ? 0 : rc;
 }
 
+int soon__bind(int fd, const soon_addr *addr, int type)
+{
+	const struct sockaddr *to = (const struct sockaddr *)&addr->storage;
+	int rc = bind(fd, to, addr->len) < 0 ? -errno : 0;
+
+	if (rc != -EADDRINUSE)
+		return rc;
+	rc = soon__unix_stale_remove(addr, type);
+	return rc < 0 || bind(fd, to, addr->len) == 0 ? rc : -errno;
+}
+
 void soon__unix_file_note(const soon_addr *addr, struct soon__unix_file *ret_file)
 {
 	const char *path = soon__unix_path(addr);

@@ -20,6 +20,12 @@ const char *soon__unix_path(const soon_addr *addr);
  */
 SOON_NODISCARD int soon__unix_stale_remove(const soon_addr *addr, int type);
 
+/*
+ * As bind(2), once more where the file of a socket that nobody is behind was in the way.
+ * Returns: 0. Errors: those of bind(2) and of soon__unix_stale_remove.
+ */
+SOON_NODISCARD int soon__bind(int fd, const soon_addr *addr, int type);
+
 /* Notes the file of a socket that was just bound to `addr`. */
 void soon__unix_file_note(const soon_addr *addr, struct soon__unix_file *ret_file);
 
