@@ -5,35 +5,8 @@
 
 set -eu
 
-dir=$(mktemp -d)
-pid=
-cleanup() {
-	[ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-
-fail() {
-	echo "http_clients: $*" >&2
-	exit 1
-}
-
-# is <expected> <actual> <what>
-is() {
-	[ "$1" = "$2" ] || fail "$3: expected '$1', got '$2'"
-}
-
-start() {
-	"$@" >"$dir/out" 2>"$dir/err" &
-	pid=$!
-	tries=0
-	until port=$(sed -n 's/^port //p' "$dir/out") && [ -n "$port" ]; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 200 ] || fail "the server did not start: $(cat "$dir/err")"
-		sleep 0.05
-	done
-	url=http://127.0.0.1:$port
-}
+# shellcheck source=tests/e2e/clients.sh
+. "$(dirname "$0")/clients.sh"
 
 # A number of the line that the server prints at its end.
 told() {
@@ -56,6 +29,7 @@ ask() {
 
 command -v curl >/dev/null || exit 77
 start "$1"
+url=http://127.0.0.1:$port
 
 is hello "$(ask "$url/")" "GET"
 is "200 6" "$(ask --head -o /dev/null -w '%{http_code} %header{content-length}' "$url/")" "HEAD"
@@ -109,6 +83,7 @@ stop
 # On two cores, and the end in the middle of a load: every request that came in is answered.
 for setting in uneven_max=0 uneven_max=1; do
 	start "$1" cores=2 "$setting"
+	url=http://127.0.0.1:$port
 	is 12345 "$(ask "$url/hello/[1-5]")" "five on one connection"
 	if command -v wrk >/dev/null; then
 		wrk -t1 -c50 -d1 "$url/" >"$dir/wrk"

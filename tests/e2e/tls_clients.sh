@@ -5,23 +5,8 @@
 
 set -eu
 
-dir=$(mktemp -d)
-pid=
-cleanup() {
-	[ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-
-fail() {
-	echo "tls_clients: $*" >&2
-	exit 1
-}
-
-# is <expected> <actual> <what>
-is() {
-	[ "$1" = "$2" ] || fail "$3: expected '$1', got '$2'"
-}
+# shellcheck source=tests/e2e/clients.sh
+. "$(dirname "$0")/clients.sh"
 
 command -v curl >/dev/null || exit 77
 command -v openssl >/dev/null || exit 77
@@ -29,14 +14,7 @@ command -v openssl >/dev/null || exit 77
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
 	-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
 	-keyout "$dir/key.pem" -out "$dir/cert.pem" 2>"$dir/req" || fail "$(cat "$dir/req")"
-"$1" "cert=$dir/cert.pem" "key=$dir/key.pem" >"$dir/out" 2>"$dir/err" &
-pid=$!
-tries=0
-until port=$(sed -n 's/^port //p' "$dir/out") && [ -n "$port" ]; do
-	tries=$((tries + 1))
-	[ "$tries" -lt 200 ] || fail "the server did not start: $(cat "$dir/err")"
-	sleep 0.05
-done
+start "$1" "cert=$dir/cert.pem" "key=$dir/key.pem"
 url=https://localhost:$port
 
 ask() {
