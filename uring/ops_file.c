@@ -3,6 +3,7 @@
 #include <soon/file.h>
 
 #include "op.h"
+#include "track.h"
 
 #include <limits.h>
 #include <unistd.h>
@@ -194,4 +195,15 @@ int soon_fallocate(int fd, int mode, off_t offset, off_t length)
 int soon_fadvise(int fd, off_t offset, off_t length, int advice)
 {
 	return on_range(SOON__OP_FADVISE, "fadvise", fd, 0, offset, length, advice);
+}
+
+int soon_pipe(int ret_fds[2], int flags)
+{
+	int fds[2];
+
+	if (pipe2(fds, flags | O_CLOEXEC) != 0)
+		return -errno;
+	for (int i = 0; i < 2; i++)
+		ret_fds[i] = soon__fd_opened(fds[i], "pipe", __builtin_return_address(0));
+	return 0;
 }

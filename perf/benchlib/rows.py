@@ -95,6 +95,19 @@ ROWS = {
     "jobs": Race("offload_many", "offload, 1000 tasks, per job", "ns", {
         "soon": "micro_offload many", **peers("offload_many"),
     }, Bar(110, 60), aside=("Go",), cpus=BOTH),
+    "read4k": Micro("micro_file read", [
+        ("read_cpu_ratio", "4 KiB of a cached file, against pread on our pool: CPU", "ratio",
+         Bar(1.2)),
+        ("read_time_ratio", "the same: elapsed time", "ratio", Bar(1.2)),
+        ("read64_cpu_ratio", "the same, 64 tasks: CPU", "ratio", Bar(1.2)),
+        ("read_cpu", "soon_pread, CPU", "us", Bar()),
+        ("pool_cpu", "soon_offload of pread, CPU", "us", Bar()),
+    ], cpus=BOTH),
+    "read4kepoll": Micro("micro_file read_epoll", [
+        ("read_cpu_ratio", "the same on epoll, one task: CPU", "ratio", Bar(1.2)),
+        ("read_time_ratio", "the same: elapsed time", "ratio", Bar(1.2)),
+        ("read64_cpu_ratio", "the same, 64 tasks: CPU", "ratio", Bar(1.2)),
+    ], cpus=BOTH),
     "log": Micro("micro_log record", [
         ("log_record", "log record with three fields, on the core", "ns", Bar()),
         ("log_line", "the rest of it: the line, on the log's thread", "ns", Bar()),

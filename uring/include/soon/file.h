@@ -104,6 +104,20 @@ SOON_API SOON_NODISCARD int soon_fallocate(int fd, int mode, off_t offset, off_t
 SOON_API SOON_NODISCARD int soon_fadvise(int fd, off_t offset, off_t length, int advice)
 	SOON_SUSPENDS;
 
+/*
+ * Sends `count` bytes of a file from `offset` on to a socket, pipe or other file, or all that
+ * follow if it is SIZE_MAX. Through memory, as soon_pread and soon_send or soon_write do it; to a
+ * stream soon_stream_sendfile() does it.
+ * Suspends: always. Cancel: cancellation point; `*ret_done` bytes have gone out by then.
+ * Null: `ret_done` when the count at a failure is not wanted; otherwise it is set on every return.
+ * Returns: the bytes that went out; fewer than `count` only where the file ended.
+ * Errors: -ESPIPE `in_fd` is a pipe or a socket, which has no offsets. -EINVAL `offset` is
+ * negative. -ENOMEM. Those of pread(2), and of send(2) or write(2).
+ * Cost: one allocation, of at most 128 KiB.
+ */
+SOON_API SOON_NODISCARD ssize_t soon_sendfile(int out_fd, int in_fd, off_t offset, size_t count,
+	size_t *SOON_NULLABLE ret_done) SOON_SUSPENDS;
+
 #ifdef __cplusplus
 }
 #endif

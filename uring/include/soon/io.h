@@ -145,6 +145,15 @@ SOON_API SOON_NODISCARD int soon_accept(int fd, struct sockaddr *SOON_NULLABLE a
 SOON_API SOON_NODISCARD int soon_connect(int fd, const struct sockaddr *addr, socklen_t addr_len)
 	SOON_SUSPENDS;
 
+/*
+ * Makes a pipe, [0] to read from and [1] to write to; O_CLOEXEC is implied, `flags` are others of
+ * pipe2(2). Both are the caller's, for soon_read(), soon_write() and soon_close(). A write to a
+ * pipe that nobody reads raises SIGPIPE, which ends the process: who writes to pipes ignores it
+ * (signal(SIGPIPE, SIG_IGN)) and gets -EPIPE.
+ * Affinity: core. Suspends: never. Returns: 0. Errors: -EMFILE, -ENFILE. -EINVAL flags.
+ */
+SOON_API SOON_NODISCARD int soon_pipe(int ret_fds[2], int flags) SOON_ON_CORE;
+
 /* Flushes a file to its device; with `only_data` as fdatasync(2). Returns: 0. See: fsync(2). */
 SOON_API SOON_NODISCARD int soon_fsync(int fd, bool only_data) SOON_SUSPENDS;
 
