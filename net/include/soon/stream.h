@@ -156,6 +156,20 @@ SOON_API SOON_NODISCARD int soon_stream_reserve(soon_stream *stream, size_t byte
 SOON_API void soon_stream_commit(soon_stream *stream, size_t bytes) SOON_ON_CORE;
 
 /*
+ * Writes `count` bytes of a file from `offset` on, or all that follow if it is SIZE_MAX, in order
+ * behind what was written before. Through memory, so to any kind of stream, also an encrypted one.
+ * Suspends: always. Cancel: cancellation point; soon_stream_written() tells how much was taken, and
+ * sending may be resumed there.
+ * Null: `ret_done` when the count at a failure is not wanted; otherwise it is set on every return.
+ * Returns: the bytes written; fewer than `count` only where the file ended. Less than
+ * SOON_STREAM_DIRECT_BYTES may still be gathered.
+ * Errors: those of soon_stream_write(), and of pread(2). -EINVAL `offset` is negative. -ESPIPE
+ * `in_fd` is a pipe or a socket. -ENOMEM.
+ */
+SOON_API SOON_NODISCARD ssize_t soon_stream_sendfile(soon_stream *stream, int in_fd, off_t offset,
+	size_t count, size_t *SOON_NULLABLE ret_done) SOON_SUSPENDS;
+
+/*
  * Sends what was gathered and waits until the kernel took all of it.
  * Cancel: cancellation point; what was not sent stays gathered and goes on being sent.
  * Errors: those of soon_stream_write.

@@ -96,6 +96,44 @@ static void cross(size_t bytes, size_t at_a_time, size_t read_max)
 	tls_shake_close(&shake);
 }
 
+struct file_sending {
+	soon_stream *stream;
+	int file;
+};
+
+static int send_file(struct file_sending *sending)
+{
+	ssize_t n = soon_stream_sendfile(sending->stream, sending->file, 0, SIZE_MAX, NULL);
+
+	return n < 0 ? (int)n : soon_stream_shutdown(sending->stream);
+}
+
+TLS_TEST(tls_stream, a_file_goes_encrypted)
+{
+	enum { BYTES = 300000 };
+	char path[] = "/tmp/soon-tls-file-XXXXXX";
+	char *data = malloc(BYTES);
+	struct tls_shake shake;
+
+	cr_assert_not_null(data);
+	pattern_fill(data, BYTES, 0);
+	pair_make(&shake);
+	{
+		struct file_sending sending = { shake.server, mkstemp(path) };
+		struct drain client = { shake.client, BYTES, 10000 };
+
+		SOON_GROUP(g);
+		cr_assert_eq(unlink(path), 0);
+		cr_assert_eq(write(sending.file, data, BYTES), BYTES);
+		cr_assert_eq(soon_spawn(&g, send_file, &sending), 0);
+		cr_assert_eq(soon_spawn(&g, drain_run, &client), 0);
+		cr_assert_eq(soon_group_close(&g, 0), 0);
+		cr_assert_eq(soon_close(sending.file), 0);
+	}
+	tls_shake_close(&shake);
+	free(data);
+}
+
 TLS_TEST(tls_stream, small_writes_both_ways)
 {
 	cross(300000, 77, 1000);
