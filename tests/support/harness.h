@@ -20,15 +20,9 @@
 #include <soon/task.h>
 #include <soon/test.h>
 
-#include <criterion/criterion.h>
+#include "seeds.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SOON_TEST_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SOON_TEST_ASAN 1
-#endif
-#endif
+#include <criterion/criterion.h>
 
 /* How many reports of level ERROR the test means to cause; its body may set it. */
 #define soon_test_reports_expected soon__test_expected

@@ -487,7 +487,7 @@ static int look_at_random_trees(long seed)
 
 SOON_TEST_PLAIN(dump, each_task_once, .timeout = 120)
 {
-	for (long seed = 1; seed <= 1000; seed++) {
+	for (long seed = 1; seed <= (long)SEEDS; seed++) {
 		const struct fake_opts opts = { .seed = (uint64_t)seed };
 		int rc = FAKE_RUN(&opts, look_at_random_trees, seed);
 

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define SEEDS     1000u
 #define TASKS_MAX 150u
 
 struct world {

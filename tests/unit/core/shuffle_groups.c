@@ -10,7 +10,6 @@
 
 #include "fake_test.h"
 
-#define SEEDS     1000u
 #define TASKS_MAX 120u
 #define DEPTH_MAX 4
 

@@ -11,8 +11,6 @@
 #include <pthread.h>
 #include <string.h>
 
-#define SEEDS 1000u
-
 /* The last report; threads take turns where it is looked at. */
 static char report_text[SOON_REPORT_TEXT_BYTES] __attribute__((unused));
 

@@ -7,12 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef SOON_VALGRIND
-#define SEEDS 50u
-#else
-#define SEEDS 1000u
-#endif
+#include <support/seeds.h>
 
 #define PIPE_TEST(suite, name) SOON_TEST_F(suite, name, SOON_T_NO_KERNEL)
 
