@@ -231,6 +231,16 @@ struct soon__tls_set *soon__tls_set_take(soon_tls *tls)
 	return set;
 }
 
+uint64_t soon__tls_set_stamp(soon_tls *tls)
+{
+	uint64_t stamp;
+
+	(void)pthread_mutex_lock(&tls->lock);
+	stamp = tls->set->stamp;
+	(void)pthread_mutex_unlock(&tls->lock);
+	return stamp;
+}
+
 void soon__tls_set_release(soon_tls *tls, struct soon__tls_set *set)
 {
 	unsigned left;

@@ -10,6 +10,7 @@
  * |---|---|
  * | tls.c | contexts: options, counters, the set of certificates in use |
  * | tls_load.c | files into a set, on a pool thread; what every SSL_CTX is told |
+ * | tls_watch.c | whether files have changed, and the task that looks |
  * | tls_ticket.c | keys of session tickets |
  * | tls_bio.c | OpenSSL's end of the two pipes |
  * | tls_conn.c | handshakes, and what they led to |
@@ -38,6 +39,7 @@
 struct soon__tls_set {
 	unsigned refs; /* under the context's lock */
 	unsigned count;
+	uint64_t stamp; /* of the files, taken before they were read */
 	struct {
 		SSL_CTX *ctx;
 		X509 *leaf; /* ctx's; NULL for a client without one */
@@ -117,6 +119,12 @@ void soon__tls_set_free(struct soon__tls_set *set);
 /* Reads the files of `tls` into a new set. Blocks: on a pool thread. `ret_why` says what failed. */
 SOON_NODISCARD int soon__tls_load(
 	const soon_tls *tls, struct soon__tls_set **ret_set, char ret_why[SOON__TLS_WHY_BYTES]);
+
+/* A number that is another one when a file has changed, or is another file. Blocks. */
+uint64_t soon__tls_stamp(const soon_tls *tls);
+
+/* That of the set in use. */
+uint64_t soon__tls_set_stamp(soon_tls *tls);
 
 /* Has `ctx` ask for ticket keys of the connection's context. */
 void soon__tls_tickets_set(SSL_CTX *ctx);

@@ -252,6 +252,7 @@ int soon__tls_load(
 		return -ENOMEM;
 	ERR_clear_error();
 	set->refs = 1;
+	set->stamp = soon__tls_stamp(tls);
 	if (tls->opts.certs_count == 0)
 		rc = one_load(tls, NULL, set, ret_why);
 	for (size_t i = 0; rc == 0 && i < tls->opts.certs_count; i++)

@@ -39,6 +39,12 @@ int soon_tls_reload(soon_tls *tls)
 	return none();
 }
 
+int soon_tls_watch(soon_tls *tls)
+{
+	(void)tls;
+	return none();
+}
+
 int soon_tls_rotate(soon_tls *tls)
 {
 	(void)tls;

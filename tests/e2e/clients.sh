@@ -32,3 +32,25 @@ start() {
 		sleep 0.05
 	done
 }
+
+# A number of the line that the server prints at its end.
+told() {
+	sed -n "s/^\\(.* \\)\\{0,1\\}$1 \\([-0-9]*\\).*/\\2/p" "$dir/out"
+}
+
+# Drains, and checks that every request that was read was answered.
+stop() {
+	kill -TERM "$pid"
+	wait "$pid" || fail "the server ended with $?: $(cat "$dir/err")"
+	pid=
+	is 0 "$(told end)" "result"
+	is "$(told requests)" "$(told replies)" "requests and replies"
+	is 0 "$(told reports)" "reports"
+}
+
+# For localhost, signed by itself: $dir/cert.pem and $dir/key.pem.
+certificate() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+		-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
+		-keyout "$dir/key.pem" -out "$dir/cert.pem" 2>"$dir/req" || fail "$(cat "$dir/req")"
+}

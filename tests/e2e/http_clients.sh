@@ -8,21 +8,6 @@ set -eu
 # shellcheck source=tests/e2e/clients.sh
 . "$(dirname "$0")/clients.sh"
 
-# A number of the line that the server prints at its end.
-told() {
-	sed -n "s/^\\(.* \\)\\{0,1\\}$1 \\([-0-9]*\\).*/\\2/p" "$dir/out"
-}
-
-# Drains, and checks that every request that was read was answered.
-stop() {
-	kill -TERM "$pid"
-	wait "$pid" || fail "the server ended with $?: $(cat "$dir/err")"
-	pid=
-	is 0 "$(told end)" "result"
-	is "$(told requests)" "$(told replies)" "requests and replies"
-	is 0 "$(told reports)" "reports"
-}
-
 ask() {
 	curl --silent --show-error --max-time 60 "$@"
 }

@@ -11,9 +11,7 @@ set -eu
 command -v curl >/dev/null || exit 77
 command -v openssl >/dev/null || exit 77
 
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
-	-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
-	-keyout "$dir/key.pem" -out "$dir/cert.pem" 2>"$dir/req" || fail "$(cat "$dir/req")"
+certificate
 start "$1" "cert=$dir/cert.pem" "key=$dir/key.pem"
 url=https://localhost:$port
 
@@ -57,6 +55,19 @@ for version in tls1_2 tls1_3; do
 	s_client -$version -sess_in "$dir/session" | grep -q '^Reused, ' || fail "$version, a ticket"
 done
 
+# By itself in one process: one full handshake, and five that resume it.
+printf '' | timeout 20 openssl s_client -connect "localhost:$port" -tls1_2 -CAfile "$dir/cert.pem" \
+	-reconnect >"$dir/s" 2>&1 || true
+is "1 5" "$(grep -c '^New, ' "$dir/s") $(grep -c '^Reused, ' "$dir/s")" "handshakes of -reconnect"
+
+# No early data is offered with a ticket of TLS 1.3, and none is taken.
+s_client -tls1_3 >"$dir/s"
+grep -q 'Max Early Data: 0' "$dir/s" || fail "a ticket: $(cat "$dir/s")"
+! grep -q 'Max Early Data: [1-9]' "$dir/s" || fail "early data is offered: $(cat "$dir/s")"
+printf 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n' >"$dir/early"
+s_client -tls1_3 -sess_in "$dir/session" -early_data "$dir/early" >"$dir/s"
+! grep -q 'Early data was accepted' "$dir/s" || fail "early data: $(cat "$dir/s")"
+
 # The client asks for a new handshake in the old connection: the server does not do it.
 (
 	sleep 0.3
@@ -71,7 +82,4 @@ if command -v wrk >/dev/null; then
 	! grep -E 'Non-2xx|Socket errors' "$dir/wrk" || fail "wrk: $(cat "$dir/wrk")"
 fi
 
-kill -TERM "$pid"
-wait "$pid" || fail "the server ended with $?: $(cat "$dir/err")"
-pid=
-grep -q '^end 0 .* reports 0 ' "$dir/out" || fail "the end: $(cat "$dir/out" "$dir/err")"
+stop

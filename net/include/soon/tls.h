@@ -133,6 +133,17 @@ SOON_API void soon_tls_free(soon_tls *SOON_NULLABLE tls) SOON_ANY_THREAD;
 SOON_API SOON_NODISCARD int soon_tls_reload(soon_tls *tls) SOON_SUSPENDS;
 
 /*
+ * Reloads whenever the files have changed, until it is cancelled: a task for the service's group,
+ * soon_spawn(&g, soon_tls_watch, tls). It watches the folders of the files and of what links lead
+ * to, so that files that are moved into place and links that are swapped (as Kubernetes does)
+ * count, and looks once a minute where no event comes, every second where it cannot. Files that
+ * do not fit together yet, or are wrong, change nothing: a warning is reported once.
+ * Suspends: always. Cancel: cancellation point; a drain ends it at once. Ownership: borrows `tls`.
+ * Errors: -ECANCELED, else those of soon_offload; never because of the files.
+ */
+SOON_API SOON_NODISCARD int soon_tls_watch(soon_tls *tls) SOON_SUSPENDS;
+
+/*
  * Makes a new ticket key, as otherwise the time does. Tickets of the key before are still good and
  * are replaced when they are used, older ones mean a full handshake.
  * Affinity: any thread of a core. Suspends: never. Errors: -EIO no randomness.

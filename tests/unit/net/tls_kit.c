@@ -64,7 +64,7 @@ static void sign(X509 *cert, EVP_PKEY *key, const char *by)
 void tls_cert_make(const struct tls_maker *maker)
 {
 	static long serial = 100;
-	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY *key = maker->is_rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
 	X509 *cert = X509_new();
 	X509_NAME *name = X509_get_subject_name(cert);
 	const char *by = maker->is_authority ? NULL : maker->by_another ? "other" : "ca";

@@ -18,6 +18,7 @@ struct tls_maker {
 	bool by_another;   /* signed by an authority that nobody knows */
 	bool is_expired;
 	bool is_authority; /* signs others */
+	bool is_rsa;       /* 2048 bits; else ECDSA by P-256 */
 };
 
 /* The path of a file in the folder; `ret_path` has TLS_PATH_BYTES. */

@@ -3,8 +3,8 @@
 #include <soon/watch.h>
 
 #include "kit_backend.h"
+#include "support/user_limit.h"
 
-#include <sched.h>
 #include <sys/stat.h>
 
 static char folder[] = "/tmp/soon-watch-XXXXXX";
@@ -263,23 +263,6 @@ SOON_TEST(watch, what_cannot_be_watched)
 	soon_watch_close(watch);
 	soon_watch_close(NULL);
 	cr_assert_eq(rmdir(folder), 0);
-}
-
-/* Limits are of a user, so in a namespace where nothing is allowed. */
-static bool limit_to_none(const char *limit)
-{
-	char path[64];
-	int fd;
-	bool is_set;
-
-	if (unshare(CLONE_NEWUSER) != 0)
-		return false;
-	(void)snprintf(path, sizeof(path), "/proc/sys/user/%s", limit);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	is_set = fd >= 0 && write(fd, "0", 1) == 1;
-	if (fd >= 0)
-		(void)close(fd);
-	return is_set;
 }
 
 static int open_and_add(void *unused)
