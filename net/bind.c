@@ -7,6 +7,7 @@
 #include <soon/mem.h>
 #include <soon/scope.h>
 
+#include "bind_advice.h"
 #include "errtext.h"
 #include "listener.h"
 #include "resolve.h"
@@ -25,41 +26,6 @@
  */
 #define BUSY_RETRY   SOON_MS(10)
 #define BUSY_RETRIES 25
-
-static const char *advice(int rc, sa_family_t family)
-{
-	switch (-rc) {
-	case EADDRINUSE:
-		return family == AF_UNIX
-			? "a running program listens on that path; stop it or choose another"
-			: "another program has the port; stop it (ss -ltnp shows it) or choose "
-			  "another, 0 for any";
-	case EADDRNOTAVAIL:
-		return "this machine does not have that address; ip addr shows those it has";
-	case EAFNOSUPPORT:
-		return "this machine does not speak that protocol; try 127.0.0.1 or 0.0.0.0";
-	case EACCES:
-	case EPERM:
-		return family == AF_UNIX ? "the folder does not let this user write"
-					 : "ports below net.ipv4.ip_unprivileged_port_start need "
-					   "CAP_NET_BIND_SERVICE; choose a larger one";
-	case ENOENT:
-	case ENOTDIR:
-		return "the folder of the socket does not exist";
-	case EROFS:
-		return "the folder of the socket is read-only";
-	case ENOTSOCK:
-		return "the path is taken by a file that is no socket; remove it or choose another";
-	case EMFILE:
-	case ENFILE:
-		return "no descriptor is left; raise the limit (ulimit -n)";
-	case ENOMEM:
-	case ENOBUFS:
-		return "the machine is out of memory";
-	default:
-		return "see bind(2) and listen(2)";
-	}
-}
 
 static int option(int fd, int level, int name, int value)
 {
@@ -159,7 +125,7 @@ static void refusal_report(const char *where, int rc)
 static int failure_report(const char *where, int rc, sa_family_t family)
 {
 	soon_report_file(SOON_REPORT_WARNING, rc, "cannot listen on %.120s: %s: %s", where,
-		soon__error_text(rc), advice(rc, family));
+		soon__error_text(rc), soon__bind_advice(rc, family, SOCK_STREAM));
 	return soon_fail(rc, "cannot listen on %.120s: %s", where, soon__error_text(rc));
 }
 

@@ -6,6 +6,7 @@
 #include <soon/mem.h>
 #include <soon/scope.h>
 
+#include "bind_advice.h"
 #include "errtext.h"
 #include "resolve.h"
 
@@ -190,33 +191,6 @@ int soon_dgram_adopt(int fd, const soon_dgram_opts *opts, soon_dgram **ret_dgram
 
 /* ---- binding ----------------------------------------------------------------------------- */
 
-static const char *advice(int rc, int family)
-{
-	switch (-rc) {
-	case EADDRINUSE:
-		return family == AF_UNIX
-			? "a running program receives at that path; stop it or choose another"
-			: "another program has the port; stop it (ss -lunp shows it) or choose "
-			  "another, 0 for any";
-	case EADDRNOTAVAIL:
-		return "this machine does not have that address; ip addr shows those it has";
-	case EACCES:
-		return family == AF_UNIX ? "the folder does not let this user write"
-					 : "ports below net.ipv4.ip_unprivileged_port_start need "
-					   "CAP_NET_BIND_SERVICE; choose a larger one";
-	case ENOENT:
-	case ENOTDIR:
-		return "the folder of the socket does not exist";
-	case ENOTSOCK:
-		return "the path is taken by a file that is no socket; remove it or choose another";
-	case EMFILE:
-	case ENFILE:
-		return "no descriptor is left; raise the limit (ulimit -n)";
-	default:
-		return "see bind(2), and udp(7) or unix(7)";
-	}
-}
-
 static int bind_once(int fd, const soon_addr *addr, const soon_dgram_opts *opts)
 {
 	const char *path = soon__unix_path(addr);
@@ -291,7 +265,7 @@ int soon_dgram_bind(const char *where, const soon_dgram_opts *opts, soon_dgram *
 	soon_free(resolved);
 	if (rc < 0 && rc != -ECANCELED) {
 		soon_report_file(SOON_REPORT_WARNING, rc, "cannot receive at %.120s: %s: %s", where,
-			soon__error_text(rc), advice(rc, family));
+			soon__error_text(rc), soon__bind_advice(rc, family, SOCK_DGRAM));
 		rc = soon_fail(rc, "cannot receive at %.120s: %s", where, soon__error_text(rc));
 	}
 	return rc;

@@ -221,7 +221,7 @@ NET_TEST(listener, a_stale_unix_socket_is_replaced_and_a_live_one_is_not)
 	cr_expect_eq(st.st_mode & 0777, 0600);
 	rc = soon_listen(where, NULL, &second);
 	cr_expect_eq(rc, -EADDRINUSE);
-	report_has("a running program listens");
+	report_has("a running program has that path");
 
 	/* As after a crash: the socket is closed, its file stays. */
 	first->file.ino = 0;
