@@ -7,6 +7,13 @@
  * taker next waits. Out of descriptors it would fail again at once, for as long as clients wait in
  * the backlog; so the taker sleeps before he asks again, until a descriptor is closed or the pause,
  * which doubles, is over.
+ *
+ * O_NONBLOCK belongs to the socket, which another process may have, too, and want it so: it is left
+ * as it is. The ring then ends the request whenever nobody is there; a poll finds out when to start
+ * it again.
+ *
+ * Several acceptors may be joined: one of them leads, its taker gets what comes to any, and only it
+ * waits and backs off. They are a ring, of one member where there is nothing to join.
  */
 #include <soon/io.h>
 #include <soon/mem.h>
@@ -17,6 +24,7 @@
 #include "track.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 /* Asked to stop at this many that nobody has taken. What comes before it does is kept, too. */
@@ -30,19 +38,23 @@ struct __attribute__((may_alias)) acceptor {
 	struct soon__op op;            /* op.wait: the taker's, or that of fini */
 	struct soon__list backing_off; /* in soon__io.backing_off while the taker pauses */
 	struct soon__io *io;           /* NULL when the run has none, and after fini */
+	struct acceptor *leader;       /* whose taker gets ours; itself where it leads */
+	struct acceptor *next;         /* of the ring */
+	struct acceptor *turn;         /* a leader's: who is asked first */
 	int *more;                     /* untaken beyond the first UNTAKEN_MAX, or NULL */
-	soon_ns pause;                 /* the last one; 0: the last accept did not fail */
+	soon_ns pause;                 /* a leader's: the last one; 0: no failure since */
 	unsigned more_first;           /* the oldest in `more` */
 	unsigned more_count;           /* their end */
 	unsigned more_capacity;
 	unsigned untaken_count; /* in `untaken`, the oldest at `first` */
 	unsigned first;
-	int rc;           /* a failure that stays, or 0 */
-	bool is_short;    /* of descriptors or memory: pause before starting again */
-	bool is_waited;   /* a taker is parked */
-	bool is_stopping; /* the request was cancelled by us */
-	bool is_finished; /* stop or fini waits for the end */
-	bool is_shut;     /* by stop: asks the kernel no more */
+	int rc;            /* a failure that stays, or 0 */
+	bool is_short;     /* of descriptors or memory: pause before starting again */
+	bool is_impatient; /* poll before starting again: the socket is not to wait */
+	bool is_waited;    /* a leader's: a taker is parked */
+	bool is_stopping;  /* the request was cancelled by us */
+	bool is_finished;  /* stop or fini waits for the end */
+	bool is_shut;      /* by stop: asks the kernel no more */
 	int untaken[UNTAKEN_MAX];
 };
 
@@ -67,18 +79,46 @@ void soon_acceptor_init(soon_acceptor *acceptor, int fd)
 			.code = SOON__OP_ACCEPT_MULTI,
 			.kind = SOON__OP_ACCEPTOR,
 			.fd = fd,
-			.flags = SOCK_CLOEXEC,
 		},
 		.io = soon__io_self(),
 	};
 	soon__list_init(&self->backing_off);
+	self->leader = self->next = self->turn = self;
+}
+
+void soon_acceptor_join(soon_acceptor *acceptor, soon_acceptor *leader)
+{
+	struct acceptor *self = acceptor_of(acceptor);
+	struct acceptor *first = acceptor_of(leader);
+
+	SOON_ASSERT(self != first && self->next == self && !self->is_waited);
+	SOON_ASSERT(first->leader == first && first->io == self->io && !first->is_waited);
+	self->leader = first;
+	self->next = first->next;
+	first->next = self;
+}
+
+/* Out of the ring; a leader goes last. */
+static void leave(struct acceptor *self)
+{
+	struct acceptor *before = self->leader;
+
+	SOON_ASSERT(self->leader != self || self->next == self);
+	while (before->next != self)
+		before = before->next;
+	before->next = self->next;
+	if (self->leader->turn == self)
+		self->leader->turn = self->next;
+	self->next = self;
 }
 
 static void wake(struct acceptor *self)
 {
-	if (self->is_waited) {
-		self->is_waited = false;
-		soon__unpark(&self->op.wait, 0);
+	struct acceptor *leader = self->leader;
+
+	if (leader->is_waited) {
+		leader->is_waited = false;
+		soon__unpark(&leader->op.wait, 0);
 	}
 }
 
@@ -115,7 +155,7 @@ static void queue(struct acceptor *self, int fd)
 		return;
 	}
 	queue_one(self, fd);
-	if (self->is_waited) {
+	if (self->leader->is_waited) {
 		wake(self);
 	} else if (self->untaken_count == UNTAKEN_MAX) {
 		self->is_stopping = true;
@@ -148,17 +188,14 @@ static void fail(struct acceptor *self, int res)
 	case ENOMEM:
 	case EPERM: /* a packet filter */
 		self->is_short = true;
-		if (self->pause == 0)
+		if (self->leader->pause == 0)
 			soon_report_file(SOON_REPORT_WARNING, res,
 				"cannot accept connections on descriptor %d now; will try again",
 				self->op.fd);
 		break;
 	case EAGAIN:
-		/*
-		 * Another process has this very socket and made it not to wait: the ring gives this
-		 * instead of a connection that is to come. That process accepts, so there is time.
-		 */
-		self->is_short = (fcntl(self->op.fd, F_GETFL) & O_NONBLOCK) != 0;
+		/* The ring, of a socket that is not to wait, in place of what is to come. */
+		self->is_impatient = (fcntl(self->op.fd, F_GETFL) & O_NONBLOCK) != 0;
 		break;
 	case ECONNABORTED:
 	case EHOSTDOWN:
@@ -180,8 +217,8 @@ void soon__acceptor_event(struct soon__op *op, int res, uint32_t flags)
 	struct acceptor *self = acceptor_at(op);
 
 	(void)flags;
-	if (SOON_LIKELY(res >= 0)) {
-		self->pause = 0;
+	if (SOON_LIKELY(res >= 0 && op->code == SOON__OP_ACCEPT_MULTI)) {
+		self->leader->pause = 0;
 		queue(self, res);
 	}
 }
@@ -239,16 +276,21 @@ void soon__acceptors_close(struct soon__io *io, int fd)
 		struct acceptor *self = SOON_CONTAINER_OF(node, struct acceptor, backing_off);
 
 		next = node->next;
-		if (self->op.fd != fd)
-			continue;
-		soon__list_remove(node);
-		self->rc = -EBADF;
-		wake(self);
+		for (struct acceptor *member = self->next;; member = member->next) {
+			if (member->op.fd == fd) {
+				soon__list_remove(node);
+				member->rc = -EBADF;
+				wake(self);
+			}
+			if (member == self)
+				break;
+		}
 	}
 }
 
 static int pause_before_retry(struct acceptor *self) SOON_SUSPENDS
 {
+	struct acceptor *member = self;
 	int rc;
 
 	self->pause = self->pause == 0 ? PAUSE_MIN : self->pause * 2;
@@ -256,55 +298,96 @@ static int pause_before_retry(struct acceptor *self) SOON_SUSPENDS
 		self->pause = PAUSE_MAX;
 	soon__list_push_tail(&self->io->backing_off, &self->backing_off);
 	rc = (int)soon_within(self->pause, park(self, "accept: out of descriptors"));
+	soon__list_remove(&self->backing_off); /* still there when a connection ended it */
 	if (rc == -ETIMEDOUT)
 		rc = 0;
-	if (rc == 0)
-		self->is_short = false;
-	return rc;
+	if (rc < 0)
+		return rc;
+	do {
+		member->is_short = false;
+		member = member->next;
+	} while (member != self);
+	return 0;
+}
+
+/* Asks the kernel for connections, or first of all whether there is one. */
+static void ask(struct acceptor *self)
+{
+	self->op.code = self->is_impatient ? SOON__OP_POLL : SOON__OP_ACCEPT_MULTI;
+	self->op.flags = self->is_impatient ? POLLIN : SOCK_CLOEXEC;
+	self->is_impatient = false;
+	self->is_stopping = false;
+	soon__op_start(self->io, &self->op);
 }
 
 /* Waits until there may be something new. */
 static int wait_for_event(struct acceptor *self) SOON_SUSPENDS
 {
-	if (self->op.state == SOON__OP_IDLE && self->is_short)
-		return pause_before_retry(self);
-	if (self->op.state == SOON__OP_IDLE) {
-		self->is_stopping = false;
-		soon__op_start(self->io, &self->op);
-	}
-	return park(self, "accept");
+	struct acceptor *member = self;
+	bool is_short = false;
+
+	do {
+		if (member->op.state == SOON__OP_IDLE && member->is_short) {
+			is_short = true;
+		} else if (member->op.state == SOON__OP_IDLE) {
+			ask(member);
+		}
+		member = member->next;
+	} while (member != self);
+	return is_short ? pause_before_retry(self) : park(self, "accept");
+}
+
+/* Who has something to take, each in turn. Returns: 0; -EAGAIN nobody; why there will be none. */
+static int find(struct acceptor *self, struct acceptor **ret_member)
+{
+	struct acceptor *member = self->turn;
+	int rc = -EAGAIN;
+
+	do {
+		if (member->untaken_count > 0) {
+			*ret_member = member;
+			return 0;
+		}
+		if (member->is_shut)
+			rc = -ESHUTDOWN;
+		else if (member->rc < 0)
+			rc = member->rc;
+		member = member->next;
+	} while (member != self->turn);
+	return rc;
 }
 
 int soon_acceptor_next(soon_acceptor *acceptor)
 {
 	struct acceptor *self = acceptor_of(acceptor);
+	struct acceptor *member = NULL;
 	int rc = soon__checkpoint_inline("accept");
 
 	if (SOON_LIKELY(rc == 0))
 		rc = soon__io_enter(self->io, self->op.fd, "acceptor_next");
 	if (SOON_UNLIKELY(rc < 0))
 		return rc;
+	SOON_ASSERT(self->leader == self);
 	if (SOON_UNLIKELY(self->is_waited))
 		return -EBUSY;
-	while (self->untaken_count == 0) {
-		if (self->is_shut)
-			return -ESHUTDOWN;
-		if (self->rc < 0)
-			return self->rc;
+	while ((rc = find(self, &member)) == -EAGAIN) {
 		rc = wait_for_event(self);
 		if (rc < 0)
 			return rc;
 	}
-	return soon__fd_opened(take(self), "connection", __builtin_return_address(0));
+	if (rc < 0)
+		return rc;
+	self->turn = member->next;
+	return soon__fd_opened(take(member), "connection", __builtin_return_address(0));
 }
 
 void soon_acceptor_stop(soon_acceptor *acceptor)
 {
 	struct acceptor *self = acceptor_of(acceptor);
 
-	SOON_ASSERT(!self->is_waited);
 	if (self->io == NULL || self->is_shut)
 		return;
+	SOON_ASSERT(!self->leader->is_waited);
 	self->is_shut = true;
 	self->is_finished = true;
 	self->is_stopping = true;
@@ -319,6 +402,7 @@ void soon_acceptor_fini(soon_acceptor *acceptor)
 	if (acceptor == NULL || self->io == NULL)
 		return;
 	soon_acceptor_stop(acceptor);
+	leave(self);
 	while (self->untaken_count > 0)
 		(void)soon_close(take(self));
 	soon_free(self->more);

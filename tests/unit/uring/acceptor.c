@@ -416,3 +416,141 @@ SOON_TEST_PLAIN(acceptor, an_operation_that_the_kernel_does_not_end_is_told_of_a
 	(void)close(forgotten_fd);
 	soon_test_reports_expected = reports.count;
 }
+
+/* As another process may have made it that has the same socket. */
+SOON_TEST(acceptor, a_socket_that_is_not_to_wait_is_waited_for)
+{
+	struct sockaddr_in addr;
+	int listener = kit_listen(8, &addr);
+	soon_acceptor acceptor;
+	uint64_t enters;
+
+	cr_assert_eq(fcntl(listener, F_SETFL, O_NONBLOCK), 0);
+	soon_acceptor_init(&acceptor, listener);
+	enters = kit_enters();
+	cr_assert_eq(soon_within(SOON_MS(50), soon_acceptor_next(&acceptor)), -ETIMEDOUT);
+	cr_assert_lt(kit_enters() - enters, 10, "it does not ask over and over");
+	for (int round = 0; round < 3; round++) {
+		int clients[2] = { kit_connect(&addr), kit_connect(&addr) };
+
+		for (int i = 0; i < 2; i++) {
+			int fd = (int)next_soon(&acceptor);
+
+			cr_assert_geq(fd, 0, "%d", fd);
+			cr_assert_eq(peer_port(fd), own_port(clients[i]));
+			cr_assert_eq(soon_close(fd), 0);
+		}
+		cr_assert_eq(soon_within(KIT_SHORT, soon_acceptor_next(&acceptor)), -ETIMEDOUT);
+		for (int i = 0; i < 2; i++)
+			cr_assert_eq(soon_close(clients[i]), 0);
+	}
+	soon_acceptor_fini(&acceptor);
+	cr_assert_eq(soon_close(listener), 0);
+}
+
+/* ---- joined ------------------------------------------------------------------------------ */
+
+/* Two listeners whose connections one taker gets. */
+struct joined {
+	int listeners[2];
+	struct sockaddr_in addrs[2];
+	soon_acceptor acceptors[2];
+};
+
+static void joined_open(struct joined *j)
+{
+	for (int i = 0; i < 2; i++) {
+		j->listeners[i] = kit_listen(64, &j->addrs[i]);
+		soon_acceptor_init(&j->acceptors[i], j->listeners[i]);
+	}
+	soon_acceptor_join(&j->acceptors[1], &j->acceptors[0]);
+}
+
+static void joined_close(struct joined *j)
+{
+	for (int i = 2; i-- > 0;) {
+		soon_acceptor_fini(&j->acceptors[i]);
+		cr_assert_eq(soon_close(j->listeners[i]), 0);
+	}
+}
+
+/* Takes one and says whose it is: the listener's by its own port. */
+static int joined_next(struct joined *j)
+{
+	int fd = (int)next_soon(&j->acceptors[0]);
+	in_port_t port;
+
+	cr_assert_geq(fd, 0, "%d", fd);
+	port = own_port(fd);
+	cr_assert_eq(soon_close(fd), 0);
+	return port == j->addrs[0].sin_port ? 0 : 1;
+}
+
+SOON_TEST(acceptor, joined_ones_give_to_one_taker_in_turn)
+{
+	struct joined j;
+	int clients[8];
+	int last;
+
+	joined_open(&j);
+	for (int i = 0; i < 8; i++)
+		clients[i] = kit_connect(&j.addrs[i % 2]);
+	last = joined_next(&j);
+	kit_settle();
+	for (int i = 1; i < 8; i++) {
+		int now = joined_next(&j);
+
+		cr_expect_neq(now, last, "the same one twice while the other has some");
+		last = now;
+	}
+	for (int i = 0; i < 8; i++)
+		cr_assert_eq(soon_close(clients[i]), 0);
+	joined_close(&j);
+}
+
+/* Only one of the two has clients, and pauses; the other's clients are not kept waiting by that. */
+SOON_TEST(acceptor, joined_ones_pause_and_go_on_together)
+{
+	struct kit_reports reports;
+	struct joined j;
+	int clients[2];
+	struct rlimit limit;
+	uint64_t enters;
+
+	kit_reports_keep(&reports);
+	joined_open(&j);
+	for (int i = 0; i < 2; i++)
+		clients[i] = kit_connect(&j.addrs[i]);
+	limit = run_out_of_descriptors();
+	enters = kit_enters();
+	cr_assert_eq(soon_within(SOON_MS(60), soon_acceptor_next(&j.acceptors[0])), -ETIMEDOUT);
+	enters = kit_enters() - enters;
+	cr_assert_lt(enters, 40, "entered the kernel %ju times", (uintmax_t)enters);
+	cr_assert_geq(reports.count, 1);
+	cr_assert_leq(reports.count, 2, "one report an episode, and at most one of each");
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(joined_next(&j) + joined_next(&j), 1, "one of each");
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(soon_close(clients[i]), 0);
+	joined_close(&j);
+}
+
+static int take_joined(struct joined *j)
+{
+	return soon_acceptor_next(&j->acceptors[0]);
+}
+
+SOON_TEST(acceptor, a_joined_one_that_is_closed_ends_the_wait)
+{
+	struct joined j;
+	SOON_GROUP(g);
+
+	joined_open(&j);
+	cr_assert_eq(soon_spawn(&g, take_joined, &j), 0);
+	kit_settle();
+	cr_assert_eq(soon_close(j.listeners[1]), 0);
+	cr_assert_eq(soon_group_close(&g, 0), -EBADF);
+	soon_acceptor_fini(&j.acceptors[1]);
+	soon_acceptor_fini(&j.acceptors[0]);
+	cr_assert_eq(soon_close(j.listeners[0]), 0);
+}

@@ -34,7 +34,7 @@ extern "C" {
 #endif
 
 typedef struct soon_acceptor {
-	uint64_t soon__opaque[36];
+	uint64_t soon__opaque[40];
 } soon_acceptor;
 
 typedef struct soon_receiver {
@@ -51,6 +51,15 @@ typedef struct soon_sender {
  * Affinity: core. Suspends: never. Ownership: `fd` stays the caller's and must outlive fini.
  */
 SOON_API void soon_acceptor_init(soon_acceptor *acceptor, int fd) SOON_ON_CORE;
+
+/*
+ * Has the taker of `leader` get the connections of `acceptor`, too, each in turn; nobody calls
+ * soon_acceptor_next for `acceptor` itself any more. Stop and fini remain one call for each, the
+ * leader's fini the last. A leader that has nobody waiting may get more at any time.
+ * Affinity: core; both are of it. Suspends: never. Ownership: `leader` keeps `acceptor` until its
+ * fini.
+ */
+SOON_API void soon_acceptor_join(soon_acceptor *acceptor, soon_acceptor *leader) SOON_ON_CORE;
 
 /*
  * Gives the next connection, close-on-exec, in the order they came. Out of descriptors (-EMFILE,
