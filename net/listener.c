@@ -15,9 +15,12 @@
 #include <soon/thread.h>
 
 #include "block.h"
+#include "inherit.h"
 #include "stream.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
 
 /* As many as the kernel's queue can hold; newcomers cannot keep a stopped listener going. */
 #define LATE_MAX 4096
@@ -25,14 +28,70 @@
 /* For each of these, where several listeners have one socket. */
 #define LATE_WAIT SOON_MS(1)
 
-/* A listener with a socket, which `rc` says it has. */
-static int begin(soon_listener *l, int rc, soon_listener **ret_listener) SOON_ON_CORE
+int soon__sockets_alloc(soon_listener *l, unsigned count)
+{
+	SOON_ASSERT(l->sockets == NULL);
+	l->sockets = soon_zalloc(count * sizeof *l->sockets);
+	return l->sockets == NULL ? -ENOMEM : 0;
+}
+
+/* Relaxed: who drains because of it says so after it was set. */
+bool soon__listener_is_handed_over(const soon_listener *l)
+{
+	return atomic_load_explicit(&l->is_handed, memory_order_relaxed);
+}
+
+/*
+ * Whether the sockets are another process's to accept from: it has them now, or it has not given
+ * them to this one yet.
+ */
+static bool is_of_others(const soon_listener *l)
+{
+	return soon__listener_is_handed_over(l) || (l->is_gated && !soon__takeover_is_done());
+}
+
+static void socket_close(soon_listener *l, struct soon__socket *socket) SOON_SUSPENDS
+{
+	if (!is_of_others(l))
+		soon__unix_file_remove(&socket->addr, &socket->file);
+	/* A listening socket has nothing to lose that its close could tell about. */
+	(void)soon_close(socket->fd);
+}
+
+/* The others before the first, which leads their acceptors. */
+static void sockets_close(soon_listener *l) SOON_SUSPENDS
+{
+	if (l->is_closed)
+		return;
+	soon__twins_leave(l);
+	l->is_closed = true;
+	for (unsigned i = l->sockets_count; i-- > 0;) {
+		soon_acceptor_fini(&l->sockets[i].acceptor);
+		socket_close(l, &l->sockets[i]);
+		l->sockets[i].fd = -1;
+	}
+}
+
+void soon__acceptors_begin(soon_listener *l)
+{
+	SOON_ASSERT(l->sockets_count > 0);
+	for (unsigned i = 0; i < l->sockets_count; i++) {
+		soon_acceptor_init(&l->sockets[i].acceptor, l->sockets[i].fd);
+		if (i > 0)
+			soon_acceptor_join(&l->sockets[i].acceptor, &l->sockets[0].acceptor);
+	}
+}
+
+int soon__listener_begin(soon_listener *l, int rc, soon_listener **ret_listener)
 {
 	if (rc < 0) {
+		for (unsigned i = 0; i < l->sockets_count; i++)
+			socket_close(l, &l->sockets[i]);
+		soon_free(l->sockets);
 		soon_free(l);
 		return rc;
 	}
-	soon_acceptor_init(&l->acceptor, l->fd);
+	soon__acceptors_begin(l);
 	soon__blocks_hold();
 	*ret_listener = l;
 	return 0;
@@ -54,89 +113,69 @@ int soon_listen(const char *where, const soon_listen_opts *opts, soon_listener *
 		return -ENOMEM;
 	if (opts != NULL)
 		l->opts = *opts;
-	return begin(l, soon__listener_bind(l, where), ret_listener);
+	if (l->opts.name != NULL)
+		(void)snprintf(l->name, sizeof l->name, "%s", l->opts.name);
+	l->opts.name = NULL; /* the caller's memory */
+	return soon__listener_begin(l, soon__listener_bind(l, where), ret_listener);
 }
 
-int soon__listener_twins_init(struct soon__listener_twins *twins, soon_listener *listener)
+static bool is_somebody_there(const struct soon__socket *socket)
 {
-	*twins = (struct soon__listener_twins){
-		.opts = listener->opts,
-		.addr = listener->addr,
-		.fd = -1,
-	};
-	if (listener->opts.reuse_port && listener->addr.storage.ss_family != AF_UNIX)
-		return 0;
-	twins->fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
-	if (twins->fd < 0)
-		return -errno;
-	listener->is_shared = true;
-	return 0;
-}
+	struct pollfd entry = { .fd = socket->fd, .events = POLLIN };
 
-void soon__listener_twins_fini(struct soon__listener_twins *twins)
-{
-	if (twins->fd >= 0)
-		(void)soon_close(twins->fd); /* a copy, which has nothing to lose */
-	twins->fd = -1;
-}
-
-int soon__listener_twin(const struct soon__listener_twins *twins, soon_listener **ret_listener)
-{
-	soon_listener *l = soon_zalloc(sizeof *l);
-	int rc = 0;
-
-	if (l == NULL)
-		return -ENOMEM;
-	l->opts = twins->opts;
-	if (twins->fd < 0)
-		return begin(l, soon__listener_bind_to(l, &twins->addr), ret_listener);
-	l->addr = twins->addr;
-	l->is_shared = true;
-	l->fd = fcntl(twins->fd, F_DUPFD_CLOEXEC, 0);
-	if (l->fd < 0)
-		rc = -errno;
-	return begin(l, rc, ret_listener);
-}
-
-static void socket_close(soon_listener *l) SOON_SUSPENDS
-{
-	if (l->fd < 0)
-		return;
-	soon_acceptor_fini(&l->acceptor);
-	soon__unix_file_remove(&l->addr, &l->file);
-	/* A listening socket has nothing to lose that its close could tell about. */
-	(void)soon_close(l->fd);
-	l->fd = -1;
+	return poll(&entry, 1, 0) > 0;
 }
 
 /*
- * Takes one from the kernel's queue without a wait. Where others accept from the same socket, it
- * cannot be told not to wait, and one that is there now may be theirs: so not for longer than that.
+ * Takes one from the kernel's queue without a wait. Where others accept from the same socket with
+ * the ring, it cannot be told not to wait, and one that is there now may be theirs the next moment:
+ * so not for longer than that.
  */
-static int take_late(soon_listener *l) SOON_SUSPENDS
+static int take_late(const struct soon__socket *socket, bool is_shared) SOON_SUSPENDS
 {
 	int fd;
 
-	if (l->is_shared)
-		return (int)soon_within(LATE_WAIT, soon_accept(l->fd, NULL, NULL, 0));
-	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (is_shared && !is_somebody_there(socket))
+		return -EAGAIN;
+	if (is_shared && soon_io_backend(NULL) == SOON_IO_URING)
+		return (int)soon_within(LATE_WAIT, soon_accept(socket->fd, NULL, NULL, 0));
+	fd = fcntl(socket->fd, F_SETFL, O_NONBLOCK);
+	if (fd == 0)
+		fd = accept4(socket->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	soon_fd_track(fd, "connection");
+	return fd;
 }
 
-/* As long as there are some, where the acceptor does not look any more. */
+/* Of one connection, or somebody else had it: there may be more. */
+static bool is_passing(int rc)
+{
+	return rc == -ECONNABORTED || rc == -EINTR || rc == -ETIMEDOUT;
+}
+
+/*
+ * As long as there are some, where the acceptors do not look any more. Also where another process
+ * accepts from the sockets now: the kernel wakes one for each connection, and that may have been
+ * our acceptor, which was stopping. Nobody else would look until the next one comes.
+ */
 static int accept_late(soon_listener *l) SOON_SUSPENDS
 {
-	int fd;
+	bool is_ours = !l->is_closed && (soon__listener_is_handed_over(l) || !is_of_others(l));
 
-	while (l->fd >= 0 && l->late_left > 0) {
-		l->late_left--;
-		fd = take_late(l);
-		if (fd >= 0)
-			return fd;
-		if (fd != -ECONNABORTED && fd != -EINTR)
-			break;
+	for (unsigned i = 0; is_ours && i < l->sockets_count; i++) {
+		bool is_shared = l->sockets[i].is_shared || soon__listener_is_handed_over(l);
+		int fd = 0;
+
+		while (fd >= 0 || is_passing(fd)) {
+			if (l->late_left-- <= 0)
+				break;
+			fd = take_late(&l->sockets[i], is_shared);
+			if (fd >= 0)
+				return fd;
+		}
 	}
-	socket_close(l);
+	sockets_close(l);
 	return -ESHUTDOWN;
 }
 
@@ -144,7 +183,7 @@ int soon__listener_take(soon_listener *listener, soon_stream **ret_stream)
 {
 	int fd, rc;
 
-	if (listener->fd < 0) {
+	if (listener->is_closed) {
 		rc = soon_checkpoint();
 		return rc < 0 ? rc : -ESHUTDOWN;
 	}
@@ -153,7 +192,14 @@ int soon__listener_take(soon_listener *listener, soon_stream **ret_stream)
 		listener->spare = soon__stream_alloc();
 	if (listener->spare == NULL)
 		return -ENOMEM;
-	fd = soon_acceptor_next(&listener->acceptor);
+	listener->is_begun = true;
+	if (listener->is_gated && !listener->is_stopped) {
+		rc = soon__takeover_wait();
+		if (rc < 0)
+			return rc;
+		listener->is_gated = false;
+	}
+	fd = soon_acceptor_next(&listener->sockets[0].acceptor);
 	if (fd == -ESHUTDOWN)
 		fd = accept_late(listener);
 	if (fd < 0)
@@ -186,24 +232,33 @@ void soon_listener_stop(soon_listener *listener)
 		return;
 	listener->is_stopped = true;
 	listener->late_left = LATE_MAX;
-	soon_acceptor_stop(&listener->acceptor);
-	/* From now on accept4 is called directly, and may not wait. */
-	if (!listener->is_shared)
-		(void)fcntl(listener->fd, F_SETFL, O_NONBLOCK);
+	for (unsigned i = 0; i < listener->sockets_count && !listener->is_closed; i++)
+		soon_acceptor_stop(&listener->sockets[i].acceptor);
 }
 
 void soon_listener_addr(const soon_listener *listener, soon_addr *ret_addr)
 {
 	SOON_ASSERT(listener != NULL);
 	SOON_ASSERT(ret_addr != NULL);
-	*ret_addr = listener->addr;
+	*ret_addr = listener->sockets[0].addr;
+}
+
+int soon_listener_addr_at(const soon_listener *listener, unsigned index, soon_addr *ret_addr)
+{
+	SOON_ASSERT(listener != NULL);
+	SOON_ASSERT(ret_addr != NULL);
+	if (index >= listener->sockets_count)
+		return -ENOENT;
+	*ret_addr = listener->sockets[index].addr;
+	return 0;
 }
 
 void soon_listener_close(soon_listener *listener)
 {
 	if (listener == NULL)
 		return;
-	socket_close(listener);
+	sockets_close(listener);
+	soon_free(listener->sockets);
 	soon_free(listener->spare);
 	soon_free(listener);
 	soon__blocks_release();

@@ -260,18 +260,23 @@ static int accept_loop(struct serving *sv) SOON_SUSPENDS
 /* Serves those who are connected already, and closes the door behind them. */
 static void accept_late(struct serving *sv) SOON_SUSPENDS
 {
+	soon_listener *listener = sv->service->listener;
 	soon_stream *conn;
 
-	while (soon__listener_take(sv->service->listener, &conn) == 0) {
+	while (soon__listener_take(listener, &conn) == 0) {
 		bool has_room = soon__seat_load(sv->seat) < sv->conns_max;
+		bool is_handed = soon__listener_is_handed_over(listener);
 
 		soon__seat_enter(sv->seat);
-		if (has_room) {
+		/* A hand-over refuses nobody; but those that nobody has taken are not for us. */
+		if (!has_room && is_handed)
+			listener->late_left = 0;
+		if (has_room || is_handed) {
 			conn_start(sv, conn);
 			continue;
 		}
 		sv->stats->accepted++;
-		soon__stream_init(conn, conn->fd, &sv->service->listener->opts.stream);
+		soon__stream_init(conn, conn->fd, &listener->opts.stream);
 		conn_refuse(sv, conn, -EMFILE);
 	}
 }

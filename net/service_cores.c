@@ -13,7 +13,7 @@
 struct sharing {
 	const soon_cores_service *service;
 	soon_core *home; /* whose listener the service has */
-	struct soon__listener_twins twins;
+	struct soon__twins twins;
 	struct soon__balance balance; /* without seats unless it was asked for */
 };
 
@@ -27,10 +27,10 @@ static int serve(const struct sharing *sharing, soon_listener *listener) SOON_SU
 	return rc;
 }
 
-static int serve_twin(const struct sharing *sharing) SOON_SUSPENDS
+static int serve_twin(struct sharing *sharing) SOON_SUSPENDS
 {
 	soon_listener *listener;
-	int rc = soon__listener_twin(&sharing->twins, &listener);
+	int rc = soon__twin_make(&sharing->twins, &listener);
 
 	if (rc < 0) {
 		soon_report_file(SOON_REPORT_ERROR, rc,
@@ -43,7 +43,7 @@ static int serve_twin(const struct sharing *sharing) SOON_SUSPENDS
 	return rc;
 }
 
-static int serve_here(const struct sharing *sharing) SOON_SUSPENDS
+static int serve_here(struct sharing *sharing) SOON_SUSPENDS
 {
 	if (soon_core_self() != sharing->home)
 		return serve_twin(sharing);
@@ -61,7 +61,11 @@ int soon_serve_on_cores(const soon_cores_service *service)
 	if (soon_core_count() == 1)
 		return service->serve(service->listener, service->arg);
 	sharing.home = soon_core_self();
-	rc = soon__listener_twins_init(&sharing.twins, service->listener);
+	rc = soon__twins_init(&sharing.twins, service->listener);
+	if (rc < 0 && rc != -ECANCELED)
+		soon_report_file(SOON_REPORT_ERROR, rc,
+			"the other cores cannot listen as core %u does: %s", soon_core_index(NULL),
+			soon__error_text(rc));
 	if (rc < 0)
 		return rc;
 	if (service->uneven_max > 0)
@@ -69,6 +73,6 @@ int soon_serve_on_cores(const soon_cores_service *service)
 	if (rc == 0)
 		rc = soon_on_each_core(serve_here, &sharing);
 	soon__balance_fini(&sharing.balance);
-	soon__listener_twins_fini(&sharing.twins);
+	soon__twins_fini(&sharing.twins);
 	return rc;
 }

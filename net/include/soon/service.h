@@ -98,7 +98,8 @@ typedef struct soon_cores_service {
 /*
  * Serves on all cores of the run: each has a socket of its own on the listener's address, among
  * which the kernel spreads new connections, and each runs `serve` as a task. A unix socket, and one
- * without .reuse_port, is shared: whichever core comes first takes a connection.
+ * without .reuse_port, is shared: whichever core comes first takes a connection. So is one of
+ * systemd's where this user may not bind another beside it.
  *
  *	soon_listen_opts opts = { .reuse_port = true };
  *	int rc = soon_listen("*:8080", &opts, &l);

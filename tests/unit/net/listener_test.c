@@ -88,7 +88,22 @@ NET_TEST(listener, names_are_resolved)
 	soon_listener_close(l);
 }
 
-NET_TEST(listener, a_star_takes_both_families_unless_told_otherwise)
+static void listen_to_both_families(const char *every)
+{
+	char where[64];
+	soon_listener *l;
+	soon_addr addr;
+
+	cr_assert_eq(soon_listen(every, NULL, &l), 0);
+	soon_listener_addr(l, &addr);
+	(void)snprintf(where, sizeof where, "127.0.0.1:%u", soon_addr_port(&addr));
+	talk(l, where);
+	(void)snprintf(where, sizeof where, "[::1]:%u", soon_addr_port(&addr));
+	talk(l, where);
+	soon_listener_close(l);
+}
+
+NET_TEST(listener, a_star_or_nothing_takes_both_families_unless_told_otherwise)
 {
 	static const soon_listen_opts v6only = { .v6only = true };
 	char where[64];
@@ -96,14 +111,8 @@ NET_TEST(listener, a_star_takes_both_families_unless_told_otherwise)
 	soon_stream *s;
 	soon_addr addr;
 
-	cr_assert_eq(soon_listen("*:0", NULL, &l), 0);
-	soon_listener_addr(l, &addr);
-	(void)snprintf(where, sizeof where, "127.0.0.1:%u", soon_addr_port(&addr));
-	talk(l, where);
-	(void)snprintf(where, sizeof where, "[::1]:%u", soon_addr_port(&addr));
-	talk(l, where);
-	soon_listener_close(l);
-
+	listen_to_both_families("*:0");
+	listen_to_both_families(":0");
 	cr_assert_eq(soon_listen("*:0", &v6only, &l), 0);
 	soon_listener_addr(l, &addr);
 	(void)snprintf(where, sizeof where, "[::1]:%u", soon_addr_port(&addr));
@@ -111,6 +120,94 @@ NET_TEST(listener, a_star_takes_both_families_unless_told_otherwise)
 	(void)snprintf(where, sizeof where, "127.0.0.1:%u", soon_addr_port(&addr));
 	cr_expect_eq(soon_dial(where, NULL, &s), -ECONNREFUSED);
 	soon_listener_close(l);
+}
+
+/* Some machines give the name one address only. */
+NET_TEST(listener, a_name_is_listened_on_at_all_its_addresses)
+{
+	char text[SOON_ADDR_TEXT_BYTES];
+	soon_listener *l;
+	soon_addr first, addr;
+	unsigned count = 0;
+
+	cr_assert_eq(soon_listen("localhost:0", NULL, &l), 0);
+	soon_listener_addr(l, &first);
+	for (; soon_listener_addr_at(l, count, &addr) == 0; count++) {
+		cr_expect_eq(soon_addr_port(&addr), soon_addr_port(&first), "one port");
+		talk(l, soon_addr_format(&addr, text));
+	}
+	cr_expect_geq(count, 1);
+	soon_listener_close(l);
+}
+
+/* A socket that listens, as a service manager would have opened it. */
+static int raw_listener(int family, int type)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(family, type | SOCK_NONBLOCK, 0);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&in, sizeof in), 0);
+	return fd;
+}
+
+NET_TEST(listener, a_descriptor_that_listens_is_adopted)
+{
+	int fd = raw_listener(AF_INET, SOCK_STREAM);
+	char where[16];
+	soon_listener *l;
+
+	cr_assert_eq(listen(fd, 8), 0);
+	(void)snprintf(where, sizeof where, "fd:%d", fd);
+	cr_assert_eq(soon_listen(where, NULL, &l), 0);
+	cr_expect(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	talk(l, where_of(l));
+	talk(l, where_of(l));
+	soon_listener_close(l);
+}
+
+NET_TEST(listener, a_descriptor_of_the_wrong_kind_is_explained)
+{
+	int datagram = raw_listener(AF_INET, SOCK_DGRAM);
+	int silent = raw_listener(AF_INET, SOCK_STREAM);
+	char where[16];
+	soon_listener *l = NULL;
+
+	soon_on_report(report_keep, NULL);
+	(void)snprintf(where, sizeof where, "fd:%d", datagram);
+	cr_expect_eq(soon_listen(where, NULL, &l), -EINVAL);
+	report_has("datagram");
+	(void)snprintf(where, sizeof where, "fd:%d", silent);
+	cr_expect_eq(soon_listen(where, NULL, &l), -EINVAL);
+	report_has("does not listen");
+	cr_expect_eq(soon_listen("fd:0x", NULL, &l), -EINVAL);
+	cr_expect_eq(soon_listen("fd:9999", NULL, &l), -EBADF);
+	report_has("not open");
+	cr_expect_eq(soon_listen("systemd:web", NULL, &l), -ENOENT);
+	report_has("LISTEN_FDS is not set");
+	report_has("systemd-socket-activate");
+	cr_expect_null(l);
+	cr_assert_eq(close(datagram), 0);
+	cr_assert_eq(close(silent), 0);
+}
+
+NET_TEST(listener, a_taken_port_is_tried_as_long_as_asked)
+{
+	static const soon_listen_opts once = { .busy_timeout = -1 };
+	static const soon_listen_opts patient = { .busy_timeout = SOON_S(60) };
+	char where[SOON_ADDR_TEXT_BYTES];
+	soon_listener *first, *second = NULL;
+
+	soon_on_report(report_keep, NULL);
+	cr_assert_eq(soon_listen("127.0.0.1:0", NULL, &first), 0);
+	(void)snprintf(where, sizeof where, "%s", where_of(first));
+	cr_expect_eq(soon_listen(where, &once, &second), -EADDRINUSE);
+	cr_expect_eq(soon_within(SOON_MS(50), soon_listen(where, &patient, &second)), -ETIMEDOUT);
+	cr_expect_null(second);
+	soon_listener_close(first);
+	cr_expect_eq(soon_listen(where, &patient, &second), 0);
+	soon_listener_close(second);
 }
 
 NET_TEST(listener, a_taken_port_is_explained)
@@ -224,7 +321,7 @@ NET_TEST(listener, a_stale_unix_socket_is_replaced_and_a_live_one_is_not)
 	report_has("a running program has that path");
 
 	/* As after a crash: the socket is closed, its file stays. */
-	first->file.ino = 0;
+	first->sockets[0].file.ino = 0;
 	soon_listener_close(first);
 	cr_assert_eq(stat("soon-test-stale.sock", &st), 0);
 	cr_assert_eq(soon_listen(where, NULL, &second), 0);
