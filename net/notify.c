@@ -9,6 +9,7 @@
 #include <soon/scope.h>
 
 #include "errtext.h"
+#include "inherit.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -160,7 +161,10 @@ int soon_notify(const char *lines)
 
 int soon_notify_ready(void)
 {
-	return soon_notify("READY=1");
+	int told = soon__takeover_say_ready();
+	int rc = soon_notify("READY=1");
+
+	return rc == 0 ? told : rc;
 }
 
 int soon_notify_reloading(void)

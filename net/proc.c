@@ -266,6 +266,13 @@ void soon_proc_close(soon_proc *proc)
 	/* First: who writes to a full pipe, or reads from one, is to see that nobody is there. */
 	soon__proc_close_pipes(proc);
 	terminate(proc);
+	soon__proc_release(proc);
+}
+
+void soon__proc_release(soon_proc *proc)
+{
+	SOON_ASSERT(proc->waiting == 0);
+	soon__proc_close_pipes(proc);
 	if (proc->pidfd >= 0)
 		(void)soon_close(proc->pidfd); /* nothing can be lost with it */
 	soon_untrack(proc->tracked);

@@ -33,6 +33,9 @@ SOON_NODISCARD int soon__proc_start(
 /* Closes our ends of its pipes, without a flush. */
 void soon__proc_close_pipes(soon_proc *proc) SOON_SUSPENDS;
 
+/* Forgets a process that goes on: it is not waited for any more. */
+void soon__proc_release(soon_proc *proc) SOON_SUSPENDS;
+
 /* Waits for the end and reaps, whatever happens to the caller. */
 void soon__proc_reap(soon_proc *proc) SOON_SUSPENDS;
 

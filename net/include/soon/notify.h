@@ -47,7 +47,11 @@ SOON_API SOON_NODISCARD int soon_notify(const char *lines) SOON_SUSPENDS;
 SOON_API SOON_NODISCARD int soon_notify_fds(const char *lines, const int *fds, unsigned fds_count)
 	SOON_SUSPENDS;
 
-/* READY=1: the service has started, or has reloaded. */
+/*
+ * READY=1: the service has started, or has reloaded. Also tells the process that handed listeners
+ * over to this one, see <soon/handover.h>; listeners of their names are to be there by then, as
+ * what was handed over and nobody listens on is closed, with a report.
+ */
 SOON_API SOON_NODISCARD int soon_notify_ready(void) SOON_SUSPENDS;
 
 /* RELOADING=1 with the time; soon_notify_ready() ends it. */

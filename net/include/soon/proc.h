@@ -38,7 +38,7 @@ typedef struct soon_proc soon_proc;
 #define SOON_ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 /* The most descriptors of soon_proc_opts.fds. */
-#define SOON_PROC_FDS_MAX 16
+#define SOON_PROC_FDS_MAX 128
 
 /* What becomes of one of the three standard descriptors. */
 typedef enum soon_proc_io {

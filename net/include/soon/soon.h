@@ -63,6 +63,7 @@
 #include <soon/tls.h>
 #include <soon/service.h>
 #include <soon/notify.h>
+#include <soon/handover.h>
 
 /* Datagrams; descriptors in messages, and who the peer is; options of sockets. */
 #include <soon/dgram.h>
