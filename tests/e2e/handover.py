@@ -16,26 +16,7 @@ import threading
 import time
 import unittest
 
-PATIENCE = 30
-
-
-def ask(address, text="x"):
-    """The number of the process that answers."""
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    with socket.socket(family) as link:
-        link.settimeout(PATIENCE)
-        link.connect(address)
-        link.sendall(text.encode() + b"\n")
-        got = b""
-        while not got.endswith(b"\n"):
-            part = link.recv(100)
-            if not part:
-                raise ConnectionError(f"the end after {got!r}")
-            got += part
-    pid, said = got.decode().split()
-    if said != text:
-        raise ConnectionError(f"asked {text}, got {said}")
-    return int(pid)
+from lines_client import PATIENCE, ask
 
 
 class Client(threading.Thread):
@@ -72,7 +53,8 @@ class Service:
         self.start()
 
     def start(self):
-        self.program = subprocess.Popen([self.path, self.where], stderr=self.errors)
+        self.program = subprocess.Popen([self.path, self.where], stdout=self.errors,
+                                        stderr=self.errors)
         self.pid = self.program.pid
         self.wait_for(lambda: self.answers() == self.pid)
 
@@ -116,11 +98,27 @@ class Service:
         self.wait_for(lambda: not is_alive(old))
         self.pid = ask(self.address)
 
+    def kill(self):
+        """After a test that failed: whatever runs there still."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", encoding="ascii") as words:
+                    if words.read().startswith(self.path + "\0"):
+                        os.kill(int(pid), signal.SIGKILL)
+            except (OSError, UnicodeError):
+                pass
+
     def end(self):
-        os.kill(self.pid, signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         self.wait_for(lambda: not is_alive(self.pid))
         self.program.wait(PATIENCE)
         self.errors.close()
+
+
+def on_processors(cpus, *command):
+    """A script that runs the command by the script's own name on these."""
+    return (f"#!{sys.executable}\nimport os, sys\nos.sched_setaffinity(0, {cpus})\n"
+            f"os.execv({command[0]!r}, [sys.argv[0], *{list(command[1:])}, *sys.argv[1:]])\n")
 
 
 def is_alive(pid):
@@ -139,6 +137,7 @@ class HandOver(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.service = Service(folder.name, self.IS_UNIX)
+        self.addCleanup(self.service.kill)
         self.clients = [Client(self.service.address) for _ in range(self.CLIENTS)]
         for client in self.clients:
             client.start()
@@ -161,15 +160,15 @@ class HandOver(unittest.TestCase):
         self.assertEqual(len(pids), 5)
 
     def test_the_cores_may_become_fewer_and_more(self):
-        cpus = [str(cpu) for cpu in sorted(os.sched_getaffinity(0))]
-        for some in (cpus[:1], cpus, cpus[:1]):
-            self.service.replace(f"#!/bin/sh\nexec taskset -c {','.join(some)} {PROGRAM} $1\n")
+        cpus = os.sched_getaffinity(0)
+        for some in ({min(cpus)}, cpus, {min(cpus)}):
+            self.service.replace(on_processors(some, PROGRAM))
             self.service.hand_over()
 
     def assert_goes_on(self, text, *words):
         before = self.service.pid
         heard = len(self.service.said())
-        self.service.replace("#!/bin/sh\n" + text + "\n")
+        self.service.replace(text)
         self.service.signal(signal.SIGHUP)
         self.service.wait_for(lambda: "goes on serving" in self.service.said()[heard:])
         for word in words:
@@ -177,15 +176,14 @@ class HandOver(unittest.TestCase):
         self.assertEqual(ask(self.service.address), before)
 
     def test_one_with_more_cores_that_does_not_come_to_life_changes_nothing(self):
-        cpus = [str(cpu) for cpu in sorted(os.sched_getaffinity(0))]
-        self.service.replace(f"#!/bin/sh\nexec taskset -c {cpus[0]} {PROGRAM} $1\n")
+        cpus = os.sched_getaffinity(0)
+        self.service.replace(on_processors({min(cpus)}, PROGRAM))
         self.service.hand_over()
-        self.assert_goes_on(f"exec taskset -c {','.join(cpus)} {STILLBORN} fail $1",
-                            "exit status 7")
+        self.assert_goes_on(on_processors(cpus, STILLBORN, "fail"), "exit status 7")
 
     def test_one_that_does_not_come_to_life_changes_nothing(self):
-        self.assert_goes_on(f"exec {STILLBORN} fail $1", "exit status 7")
-        self.assert_goes_on(f"exec {STILLBORN} crash $1", "SIGABRT")
+        self.assert_goes_on(f"#!/bin/sh\nexec {STILLBORN} fail $1\n", "exit status 7")
+        self.assert_goes_on(f"#!/bin/sh\nexec {STILLBORN} crash $1\n", "SIGABRT")
         self.assertEqual(set().union(*(client.pids for client in self.clients)), {self.service.pid})
         self.service.replace()
         self.service.hand_over()

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import unittest
 
-PATIENCE = 30
+from lines_client import PATIENCE, ask
 
 # Becomes the program with the sockets from 3 on, and its own number in LISTEN_PID.
 STARTER = """
@@ -31,20 +31,6 @@ os.execv(sys.argv[3 + count], sys.argv[3 + count:])
 """
 
 
-def ask(address, text="x"):
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    with socket.socket(family) as link:
-        link.settimeout(PATIENCE)
-        link.connect(address)
-        link.sendall(text.encode() + b"\n")
-        got = b""
-        while not got.endswith(b"\n"):
-            part = link.recv(100)
-            assert part, "the end"
-            got += part
-        return got.decode().split()
-
-
 def listening(backlog=8):
     made = socket.socket()
     made.bind(("127.0.0.1", 0))
@@ -53,12 +39,12 @@ def listening(backlog=8):
 
 
 class Manager:
-    """The socket that NOTIFY_SOCKET names."""
+    """The socket that NOTIFY_SOCKET names: a path, or "@" and an abstract name."""
 
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "notify")
+    def __init__(self, name):
+        self.path = name
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(self.path)
+        self.socket.bind("\0" + name[1:] if name.startswith("@") else name)
         self.socket.settimeout(PATIENCE)
 
     def hears(self, wanted):
@@ -73,7 +59,7 @@ class Systemd(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
-        self.manager = Manager(self.folder)
+        self.manager = Manager(os.path.join(self.folder, "notify"))
         self.addCleanup(self.manager.socket.close)
 
     def start(self, sockets, pid="self", where="127.0.0.1:0", **environment):
@@ -100,7 +86,7 @@ class Systemd(unittest.TestCase):
         program = self.start([first, local, second], LISTEN_FDNAMES="lines:lines:lines")
         self.manager.hears("READY=1")
         for address in (first.getsockname(), second.getsockname(), path, first.getsockname()):
-            self.assertEqual(ask(address), [str(program.pid), "x"])
+            self.assertEqual(ask(address), program.pid)
         self.stop(program)
         self.assertTrue(os.path.exists(path), "it is the manager's to remove")
         for made in (first, second, local):
@@ -140,6 +126,17 @@ class Systemd(unittest.TestCase):
         self.stop(program)
         made.close()
 
+    def test_an_abstract_manager_hears_the_same(self):
+        self.manager.socket.close()
+        self.manager = Manager(f"@soon-test-systemd-{os.getpid()}")
+        self.addCleanup(self.manager.socket.close)
+        made = listening()
+        program = self.start([made], LISTEN_FDNAMES="lines", WATCHDOG_USEC="50000")
+        self.manager.hears("READY=1")
+        self.manager.hears("WATCHDOG=1")
+        self.stop(program)
+        made.close()
+
     def test_a_hand_over_tells_the_new_main_process(self):
         made = listening()
         program = self.start([made], LISTEN_FDNAMES="lines")
@@ -147,7 +144,7 @@ class Systemd(unittest.TestCase):
         program.send_signal(signal.SIGHUP)
         new = int(self.manager.hears("MAINPID=")[len("MAINPID="):])
         self.assertEqual(program.wait(PATIENCE), 0)
-        self.assertEqual(ask(made.getsockname()), [str(new), "x"])
+        self.assertEqual(ask(made.getsockname()), new)
         os.kill(new, signal.SIGTERM)
         self.manager.hears("STOPPING=1")
         made.close()
@@ -167,7 +164,7 @@ class Systemd(unittest.TestCase):
                 break
             except ConnectionRefusedError:
                 self.assertIsNone(program.poll())
-        self.assertEqual(answer, [str(program.pid), "x"])
+        self.assertEqual(answer, program.pid)
         self.manager.hears("READY=1")
         self.stop(program)
 

@@ -210,6 +210,45 @@ NET_TEST(listener, a_taken_port_is_tried_as_long_as_asked)
 	soon_listener_close(second);
 }
 
+/* The pause grows, and is never so long that the end of the wait is missed by much. */
+NET_TEST(listener, a_port_that_stays_taken_is_given_up_in_time)
+{
+	static const soon_listen_opts patient = { .busy_timeout = SOON_MS(40) };
+	char where[SOON_ADDR_TEXT_BYTES];
+	soon_listener *first, *second = NULL;
+	soon_ns begun = soon_now();
+
+	soon_on_report(report_keep, NULL);
+	cr_assert_eq(soon_listen("127.0.0.1:0", NULL, &first), 0);
+	(void)snprintf(where, sizeof where, "%s", where_of(first));
+	cr_expect_eq(soon_within(SOON_S(20), soon_listen(where, &patient, &second)), -EADDRINUSE);
+	cr_expect_geq(soon_now() - begun, SOON_MS(40));
+	cr_expect_null(second);
+	soon_listener_close(first);
+}
+
+static int close_after_a_while(soon_listener *l)
+{
+	cr_expect_eq(soon_sleep(SOON_MS(25)), 0);
+	soon_listener_close(l);
+	return 0;
+}
+
+NET_TEST(listener, a_port_that_becomes_free_is_had)
+{
+	static const soon_listen_opts patient = { .busy_timeout = SOON_S(60) };
+	char where[SOON_ADDR_TEXT_BYTES];
+	soon_listener *first, *second = NULL;
+	SOON_GROUP(g);
+
+	cr_assert_eq(soon_listen("127.0.0.1:0", NULL, &first), 0);
+	(void)snprintf(where, sizeof where, "%s", where_of(first));
+	cr_assert_eq(soon_spawn(&g, close_after_a_while, first), 0);
+	cr_expect_eq(soon_listen(where, &patient, &second), 0);
+	cr_expect_eq(soon_group_close(&g, 0), 0);
+	soon_listener_close(second);
+}
+
 NET_TEST(listener, a_taken_port_is_explained)
 {
 	static const soon_listen_opts shared = { .reuse_port = true };
@@ -400,7 +439,7 @@ NET_TEST(listener, allows_one_taker)
 }
 
 /* Those who are connected at the stop are served, also those that wait in the kernel. */
-static void stop_with(bool has_accepted)
+static void stop_with(bool has_accepted, bool is_handed)
 {
 	enum { CLIENTS = 40 };
 	soon_stream *client[CLIENTS], *s;
@@ -412,6 +451,8 @@ static void stop_with(bool has_accepted)
 		cr_expect_eq(soon_within(SOON_MS(1), soon_listener_accept(l, &s)), -ETIMEDOUT);
 	for (int i = 0; i < CLIENTS; i++)
 		cr_assert_eq(soon_dial(where_of(l), NULL, &client[i]), 0);
+	/* Another process has it, too: the kernel may have woken our acceptor, not that one. */
+	atomic_store_explicit(&l->is_handed, is_handed, memory_order_relaxed);
 	soon_listener_stop(l);
 	soon_listener_stop(l);
 	while ((rc = soon_listener_accept(l, &s)) == 0) {
@@ -433,8 +474,14 @@ static void stop_with(bool has_accepted)
 
 NET_TEST(listener, a_stop_turns_nobody_away)
 {
-	stop_with(false);
-	stop_with(true);
+	stop_with(false, false);
+	stop_with(true, false);
+}
+
+NET_TEST(listener, a_hand_over_leaves_nobody_in_the_queue)
+{
+	stop_with(false, true);
+	stop_with(true, true);
 }
 
 NET_TEST(listener, want_of_descriptors_is_waited_out)

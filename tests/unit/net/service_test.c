@@ -3,6 +3,7 @@
 #include "net_kit.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 
 static unsigned reports;
 static char last_report[1024];
@@ -362,4 +363,67 @@ NET_TEST(service, connections_come_and_go)
 	cr_expect_eq(served.stats.accepted, CLIENTS * 200);
 	cr_expect_eq(served.stats.live, 0);
 	soon_listener_close(served.service.listener);
+}
+
+/* One line, then the end. */
+static int handle_one(soon_stream *conn, void *unused)
+{
+	char line[64];
+	ssize_t n = soon_stream_read_until(conn, "\n", line, sizeof line);
+
+	(void)unused;
+	return n > 0 ? (int)soon_stream_write(conn, line, (size_t)n) : (int)n;
+}
+
+/* Leaves room for so many descriptors more. Returns the limit to go back to. */
+static struct rlimit leave_room(unsigned count)
+{
+	struct rlimit was, tight;
+	int lowest = dup(0);
+
+	cr_assert_geq(lowest, 0);
+	(void)close(lowest);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	tight = (struct rlimit){ (rlim_t)lowest + count, was.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	return was;
+}
+
+/* All are connected, as far as they know; each end lets the next one in. */
+NET_TEST(service, with_descriptors_for_two_all_are_served)
+{
+	enum { CLIENTS = 24 };
+	soon_service_stats stats;
+	soon_service service = { .handle = handle_one, .conns_max = CLIENTS, .stats = &stats };
+	char where[SOON_ADDR_TEXT_BYTES], line[8];
+	soon_stream *clients[CLIENTS];
+	struct rlimit was;
+	soon_addr addr;
+	SOON_GROUP(g);
+
+	soon_on_report(report_count, NULL);
+	cr_assert_eq(soon_listen("127.0.0.1:0", NULL, &service.listener), 0);
+	soon_listener_addr(service.listener, &addr);
+	soon_addr_format(&addr, where);
+	for (int i = 0; i < CLIENTS; i++)
+		cr_assert_eq(soon_dial(where, NULL, &clients[i]), 0);
+	was = leave_room(2);
+	cr_assert_eq(soon_spawn(&g, soon_serve, &service), 0);
+	while (reports == 0)
+		cr_assert_eq(soon_sleep(SOON_MS(1)), 0);
+	cr_expect_not_null(strstr(last_report, "will try again"), "%s", last_report);
+	for (int i = CLIENTS; i-- > 0;)
+		cr_assert_eq(soon_stream_write(clients[i], "hello\n", 6), 6);
+	for (int i = 0; i < CLIENTS; i++) {
+		cr_expect_eq(soon_within(SOON_S(20),
+				     soon_stream_read_until(clients[i], "\n", line, sizeof line)),
+			6, "client %d", i);
+		cr_expect_eq(soon_stream_close(clients[i]), 0);
+	}
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	soon_group_drain(&g, SOON_S(10));
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_expect_eq(stats.accepted, CLIENTS);
+	cr_expect_eq(stats.refused, 0);
+	soon_listener_close(service.listener);
 }
