@@ -241,13 +241,12 @@ static int twin_sockets(const struct soon__twins *twins, soon_listener *l) SOON_
 	for (unsigned i = 0; i < twins->sockets_count; i++) {
 		const struct soon__twin_socket *from = &twins->sockets[i];
 		struct soon__socket *socket = &l->sockets[l->sockets_count];
-		int fd = from->fd;
-		int rc;
+		int rc, fd;
 
+		/* Its `fd` is that core's to change. */
 		if (!from->is_shared && from->core != soon_core_index(NULL))
 			continue;
-		if (from->is_shared)
-			fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		fd = from->is_shared ? fcntl(from->fd, F_DUPFD_CLOEXEC, 0) : from->fd;
 		rc = fd < 0 ? -errno : soon__socket_adopt(socket, fd, &l->opts);
 		if (rc < 0) {
 			if (from->is_shared && fd >= 0)
