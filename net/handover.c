@@ -30,6 +30,7 @@
 #define READY_TIMEOUT SOON_S(30)
 #define FD_FIRST      3
 #define OURS_COUNT    3 /* variables of the environment that we add */
+#define FD_TEXT_BYTES 11
 #define COMMAND_BYTES 65536
 
 _Static_assert(SOON_HANDOVER_SOCKETS_MAX < SOON_PROC_FDS_MAX, "one more for the link");
@@ -42,7 +43,9 @@ struct work {
 	int link[2];            /* to the new process, and its end; -1: closed */
 	const char **env;
 	const char **argv;
-	char count_text[32], link_text[32];
+	bool has_file[SOON_HANDOVER_SOCKETS_MAX];
+	char count_text[32];
+	char link_text[sizeof SOON__HANDOVER_VARIABLE + FD_TEXT_BYTES * SOON_PROC_FDS_MAX];
 	char names[sizeof "LISTEN_FDNAMES=" + SOON_HANDOVER_SOCKETS_MAX * SOON_LISTENER_NAME_BYTES];
 	char command[COMMAND_BYTES + 1];
 };
@@ -57,7 +60,7 @@ static int refuse(int rc, const char *what, const char *detail)
 /* ---- what is handed over ----------------------------------------------------------------- */
 
 /* It stays open whatever the owner does meanwhile. */
-static int socket_copy(struct work *work, int fd)
+static int socket_copy(struct work *work, int fd, bool has_file)
 {
 	if (work->sockets_count == SOON_HANDOVER_SOCKETS_MAX)
 		return -E2BIG;
@@ -66,7 +69,7 @@ static int socket_copy(struct work *work, int fd)
 		return -errno;
 	work->fds[work->sockets_count] =
 		(soon_proc_fd){ .fd = fd, .as = FD_FIRST + (int)work->sockets_count };
-	work->sockets_count++;
+	work->has_file[work->sockets_count++] = has_file;
 	return 0;
 }
 
@@ -77,7 +80,7 @@ static int sockets_copy(struct work *work, soon_listener *l)
 	for (unsigned i = 0; i < l->sockets_count && rc == 0; i++)
 		/* One that is shared is the same socket as another's, which has an entry. */
 		if (!l->sockets[i].is_shared || l->twins == NULL || l == l->twins->home)
-			rc = socket_copy(work, l->sockets[i].fd);
+			rc = socket_copy(work, l->sockets[i].fd, l->sockets[i].file.ino != 0);
 	return rc;
 }
 
@@ -90,7 +93,7 @@ static int twins_copy(struct work *work, struct soon__twins *twins)
 		rc = sockets_copy(work, l);
 	for (unsigned i = 0; i < twins->sockets_count && rc == 0; i++)
 		if (!twins->sockets[i].is_shared && twins->sockets[i].fd >= 0)
-			rc = socket_copy(work, twins->sockets[i].fd);
+			rc = socket_copy(work, twins->sockets[i].fd, false);
 	return rc;
 }
 
@@ -161,6 +164,18 @@ static bool is_for_us_alone(const char *variable)
 	return false;
 }
 
+static void link_text_make(struct work *work)
+{
+	char *text = work->link_text;
+	size_t room = sizeof work->link_text;
+	int len =
+		snprintf(text, room, SOON__HANDOVER_VARIABLE "=%u", FD_FIRST + work->sockets_count);
+
+	for (unsigned i = 0; i < work->sockets_count; i++)
+		if (work->has_file[i])
+			len += snprintf(text + len, room - (size_t)len, ",%u", FD_FIRST + i);
+}
+
 static int env_make(struct work *work)
 {
 	size_t count = 0, kept = 0;
@@ -176,8 +191,7 @@ static int env_make(struct work *work)
 	work->names[strlen(work->names) - 1] = '\0'; /* the last colon */
 	(void)snprintf(
 		work->count_text, sizeof work->count_text, "LISTEN_FDS=%u", work->sockets_count);
-	(void)snprintf(work->link_text, sizeof work->link_text, SOON__HANDOVER_VARIABLE "=%u",
-		FD_FIRST + work->sockets_count);
+	link_text_make(work);
 	work->env[kept++] = work->names;
 	work->env[kept++] = work->count_text;
 	work->env[kept++] = work->link_text;

@@ -34,6 +34,7 @@
 
 struct passed {
 	char name[SOON_LISTENER_NAME_BYTES];
+	bool has_file; /* of a unix socket, and ours: the last to listen removes it */
 	atomic_bool is_adopted;
 };
 
@@ -45,20 +46,26 @@ static bool is_handed_over;
 static int old_fd = -1; /* to the process that hands over; open for ever, for all cores to poll */
 static atomic_bool is_ready_said;
 
-static int number_of(const char *text, int max)
+/* Reads the digits that `*text` begins with, and goes behind them. */
+static int number_next(const char **text, int max)
 {
+	const char *digit = *text;
 	long value = 0;
 
-	if (text == NULL || *text == '\0')
+	for (; *digit >= '0' && *digit <= '9' && value <= max; digit++)
+		value = value * 10 + (*digit - '0');
+	if (digit == *text || value > max)
 		return -EINVAL;
-	for (; *text != '\0'; text++) {
-		if (*text < '0' || *text > '9')
-			return -EINVAL;
-		value = value * 10 + (*text - '0');
-		if (value > max)
-			return -EINVAL;
-	}
+	*text = digit;
 	return (int)value;
+}
+
+/* A text that is a number and nothing else. */
+static int number_of(const char *text, int max)
+{
+	int value = text != NULL ? number_next(&text, max) : -EINVAL;
+
+	return value < 0 || *text != '\0' ? -EINVAL : value;
 }
 
 static void names_read(const char *names)
@@ -75,11 +82,25 @@ static void names_read(const char *names)
 	}
 }
 
+/* The rest of SOON__HANDOVER_VARIABLE. */
+static void files_read(const char *text)
+{
+	while (*text == ',') {
+		int fd;
+
+		text++;
+		fd = number_next(&text, FD_FIRST + (int)passed_count - 1);
+		if (fd >= FD_FIRST)
+			passed[fd - FD_FIRST].has_file = true;
+	}
+}
+
 static void environment_read(void)
 {
 	const char *fds = getenv("LISTEN_FDS");
 	const char *pid = getenv("LISTEN_PID");
-	int link = number_of(getenv(SOON__HANDOVER_VARIABLE), INT_MAX - 1);
+	const char *handover = getenv(SOON__HANDOVER_VARIABLE);
+	int link = handover != NULL ? number_next(&handover, INT_MAX - 1) : -ENOENT;
 	int count = number_of(fds, FDS_MAX);
 
 	is_handed_over = link >= FD_FIRST && fcntl(link, F_SETFD, FD_CLOEXEC) == 0;
@@ -98,6 +119,8 @@ static void environment_read(void)
 		return;
 	passed_count = (unsigned)count;
 	names_read(getenv("LISTEN_FDNAMES"));
+	if (is_handed_over)
+		files_read(handover);
 	for (int fd = FD_FIRST; fd < FD_FIRST + count; fd++)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* told of when it is asked for */
 }
@@ -220,8 +243,7 @@ static int adopt(soon_listener *l, const char *where, int fd, const char *name) 
 	rc = soon__socket_adopt(socket, fd, &l->opts);
 	if (rc < 0)
 		return refuse(where, rc, what, soon__error_text(rc));
-	/* From another of us: who is the last to listen removes the file. */
-	if (is_handed_over)
+	if (fd >= FD_FIRST && fd < FD_FIRST + (int)passed_count && passed[fd - FD_FIRST].has_file)
 		soon__unix_file_note(&socket->addr, &socket->file);
 	l->is_gated = is_handed_over;
 	l->sockets_count++;

@@ -6,10 +6,11 @@
 #include <soon/base.h>
 
 /*
- * The number of the socket between a new process and the one that hands over to it. The new one
- * says SOON__HANDOVER_READY; the old one answers SOON__HANDOVER_GO. Before that the new one accepts
- * nothing, so that the old one can still end it and nobody notices. An old one that died has no
- * objection: the end of the stream is an answer, too.
+ * "LINK,FILE,FILE...", numbers of descriptors. LINK is a socket between a new process and the one
+ * that hands over to it. The new one says SOON__HANDOVER_READY; the old one answers
+ * SOON__HANDOVER_GO. Before that the new one accepts nothing, so that the old one can still end it
+ * and nobody notices. An old one that died has no objection: the end of the stream is an answer,
+ * too. The FILEs are unix sockets whose file is ours to remove, and not the service manager's.
  */
 #define SOON__HANDOVER_VARIABLE "SOON_HANDOVER"
 #define SOON__HANDOVER_READY    "1"

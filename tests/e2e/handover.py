@@ -16,7 +16,7 @@ import threading
 import time
 import unittest
 
-from lines_client import PATIENCE, ask
+from lines_client import PATIENCE, ask, is_alive
 
 
 class Client(threading.Thread):
@@ -119,14 +119,6 @@ def on_processors(cpus, *command):
     """A script that runs the command by the script's own name on these."""
     return (f"#!{sys.executable}\nimport os, sys\nos.sched_setaffinity(0, {cpus})\n"
             f"os.execv({command[0]!r}, [sys.argv[0], *{list(command[1:])}, *sys.argv[1:]])\n")
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 class HandOver(unittest.TestCase):

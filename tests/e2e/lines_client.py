@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of examples/handover share: its client."""
+"""What the tests of examples/handover share."""
 import socket
 
 PATIENCE = 30  # seconds until a test gives up; no test measures time
@@ -22,3 +22,11 @@ def ask(address, text="x"):
     if said != text:
         raise ConnectionError(f"asked {text}, got {said}")
     return int(pid)
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False

@@ -12,9 +12,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
-from lines_client import PATIENCE, ask
+from lines_client import PATIENCE, ask, is_alive
 
 # Becomes the program with the sockets from 3 on, and its own number in LISTEN_PID.
 STARTER = """
@@ -136,6 +137,24 @@ class Systemd(unittest.TestCase):
         self.manager.hears("WATCHDOG=1")
         self.stop(program)
         made.close()
+
+    def test_a_path_of_the_manager_stays_also_after_a_hand_over(self):
+        path = os.path.join(self.folder, "unix")
+        made = socket.socket(socket.AF_UNIX)
+        made.bind(path)
+        made.listen(8)
+        program = self.start([made], LISTEN_FDNAMES="lines")
+        self.manager.hears("READY=1")
+        program.send_signal(signal.SIGHUP)
+        new = int(self.manager.hears("MAINPID=")[len("MAINPID="):])
+        self.assertEqual(program.wait(PATIENCE), 0)
+        self.assertEqual(ask(path), new)
+        os.kill(new, signal.SIGTERM)
+        self.manager.hears("STOPPING=1")
+        made.close()
+        while is_alive(new):
+            time.sleep(0.01)
+        self.assertTrue(os.path.exists(path))
 
     def test_a_hand_over_tells_the_new_main_process(self):
         made = listening()
