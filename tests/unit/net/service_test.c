@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* service_test.c: many connections, their maximum, their failures, and their orderly end. */
+#include "listener.h"
 #include "net_kit.h"
 
 #include <stdio.h>
@@ -426,4 +427,32 @@ NET_TEST(service, with_descriptors_for_two_all_are_served)
 	cr_expect_eq(stats.accepted, CLIENTS);
 	cr_expect_eq(stats.refused, 0);
 	soon_listener_close(service.listener);
+}
+
+/* Those whom its listener has accepted are nobody else's any more. */
+NET_TEST(service, a_hand_over_refuses_nobody_of_a_full_service)
+{
+	enum { CLIENTS = 4 };
+	struct served served = { .service.conns_max = 1 };
+	soon_stream *clients[CLIENTS];
+	char line[8];
+	SOON_GROUP(g);
+
+	serve_on(&served, &g, handle_one);
+	for (int i = 0; i < CLIENTS; i++)
+		clients[i] = client_of(&served);
+	while (served.stats.paused == 0)
+		cr_assert_eq(soon_sleep(SOON_MS(1)), 0);
+	cr_assert_eq(soon_sleep(SOON_MS(2)), 0); /* the others are accepted, and not taken */
+	atomic_store_explicit(&served.service.listener->is_handed, true, memory_order_relaxed);
+	soon_group_drain(&g, SOON_S(20));
+	for (int i = 0; i < CLIENTS; i++)
+		cr_assert_eq(soon_stream_write(clients[i], "hello\n", 6), 6);
+	for (int i = 0; i < CLIENTS; i++) {
+		cr_expect_eq(soon_stream_read_until(clients[i], "\n", line, sizeof line), 6);
+		cr_expect_eq(soon_stream_close(clients[i]), 0);
+	}
+	cr_assert_eq(soon_group_close(&g, 0), 0);
+	cr_expect_eq(served.stats.refused, 0);
+	soon_listener_close(served.service.listener);
 }
