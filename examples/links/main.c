@@ -197,16 +197,17 @@ struct options {
 /* Listens on the port that was asked for, on a free one if that is taken. */
 static int listen_somewhere(const struct options *options, soon_listener **ret_listener)
 {
+	soon_listen_opts opts = { .name = "http" }; /* of deploy/links.socket, if it is used */
 	char where[SOON_ADDR_TEXT_BYTES];
 	soon_addr addr;
 	int rc;
 
 	(void)snprintf(where, sizeof where, "%s:%d", options->address, options->port);
-	rc = soon_listen(where, NULL, ret_listener);
+	rc = soon_listen(where, &opts, ret_listener);
 	if (rc == -EADDRINUSE) {
 		(void)printf("links: port %d is taken, using a free one\n", options->port);
 		(void)snprintf(where, sizeof where, "%s:0", options->address);
-		rc = soon_listen(where, NULL, ret_listener);
+		rc = soon_listen(where, &opts, ret_listener);
 	}
 	if (rc < 0)
 		return rc;

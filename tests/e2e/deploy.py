@@ -11,10 +11,12 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 try:
     import yaml
@@ -159,11 +161,36 @@ class Unit(InFolder):
         text = (DEPLOY / "links.service").read_text(encoding="utf-8")
         text = text.replace("/usr/local/bin/links ", LINKS + " ")
         self.unit = self.put("links.service", text)
+        self.socket = (DEPLOY / "links.socket").read_text(encoding="utf-8")
 
     def test_it_is_understood(self):
-        done = run("systemd-analyze", "verify", "--man=no", self.unit)
-        mine = [line for line in done.stderr.splitlines() if "links.service" in line]
+        done = run("systemd-analyze", "verify", "--man=no", self.unit,
+                   self.put("links.socket", self.socket))
+        mine = [line for line in done.stderr.splitlines() if "links." in line]
         self.assertEqual(mine, [], done.stderr)
+
+    @unittest.skipUnless(shutil.which("systemd-socket-activate"), "it is not installed")
+    def test_the_service_takes_its_sockets(self):
+        name = re.search("FileDescriptorName=(.*)", self.socket)[1]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        program = subprocess.Popen(
+            ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", f"--fdname={name}", LINKS,
+             "--port=1", f"--db={self.folder / 'links.db'}"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
+        while True: # until it listens; the connection starts the service
+            try:
+                socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+                break
+            except ConnectionRefusedError:
+                self.assertIsNone(program.poll())
+        self.assertIn(f":{port}/", program.stdout.readline())
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE) as answer:
+            self.assertEqual(answer.status, 200)
+        program.terminate()
+        program.communicate(timeout=PATIENCE)
+        self.assertEqual(program.returncode, 0)
 
     def test_it_lets_io_uring_through(self):
         named = run("systemd-analyze", "syscall-filter", "@aio").stdout.split()
