@@ -115,15 +115,16 @@ class Service:
         self.errors.close()
 
 
-def on_processors(cpus, *command):
-    """A script that runs the command by the script's own name on these."""
-    return (f"#!{sys.executable}\nimport os, sys\nos.sched_setaffinity(0, {cpus})\n"
-            f"os.execv({command[0]!r}, [sys.argv[0], *{list(command[1:])}, *sys.argv[1:]])\n")
+def script(command, *words, cpus=None, backend=None):
+    """A program that runs the command by its own name, on these processors, with this SOON_IO."""
+    return (f"#!{sys.executable}\nimport os, sys\n"
+            f"os.sched_setaffinity(0, {cpus or os.sched_getaffinity(0)})\n"
+            f"os.environ['SOON_IO'] = {backend or os.environ.get('SOON_IO', 'auto')!r}\n"
+            f"os.execv({command!r}, [sys.argv[0], *{words}, *sys.argv[1:]])\n")
 
 
-class HandOver(unittest.TestCase):
-    IS_UNIX = False
-    CLIENTS = 4
+class HandOver:
+    IS_UNIX, CLIENTS = False, 4
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -151,12 +152,6 @@ class HandOver(unittest.TestCase):
             pids.add(self.service.pid)
         self.assertEqual(len(pids), 5)
 
-    def test_the_cores_may_become_fewer_and_more(self):
-        cpus = os.sched_getaffinity(0)
-        for some in ({min(cpus)}, cpus, {min(cpus)}):
-            self.service.replace(on_processors(some, PROGRAM))
-            self.service.hand_over()
-
     def assert_goes_on(self, text, *words):
         before = self.service.pid
         heard = len(self.service.said())
@@ -167,24 +162,36 @@ class HandOver(unittest.TestCase):
             self.assertIn(word, self.service.said()[heard:])
         self.assertEqual(ask(self.service.address), before)
 
-    def test_one_with_more_cores_that_does_not_come_to_life_changes_nothing(self):
-        cpus = os.sched_getaffinity(0)
-        self.service.replace(on_processors({min(cpus)}, PROGRAM))
-        self.service.hand_over()
-        self.assert_goes_on(on_processors(cpus, STILLBORN, "fail"), "exit status 7")
-
     def test_one_that_does_not_come_to_life_changes_nothing(self):
-        self.assert_goes_on(f"#!/bin/sh\nexec {STILLBORN} fail $1\n", "exit status 7")
-        self.assert_goes_on(f"#!/bin/sh\nexec {STILLBORN} crash $1\n", "SIGABRT")
+        self.assert_goes_on(script(STILLBORN, "fail"), "exit status 7")
+        self.assert_goes_on(script(STILLBORN, "crash"), "SIGABRT")
         self.assertEqual(set().union(*(client.pids for client in self.clients)), {self.service.pid})
         self.service.replace()
         self.service.hand_over()
 
 
-class HandOverOfAPath(HandOver):
+class OfAPort(HandOver, unittest.TestCase):
+    def test_the_cores_may_become_fewer_and_more(self):
+        cpus = os.sched_getaffinity(0)
+        for some in ({min(cpus)}, cpus, {min(cpus)}):
+            self.service.replace(script(PROGRAM, cpus=some))
+            self.service.hand_over()
+
+    def test_the_back_end_may_change(self):
+        for backend in ("epoll", "auto", "epoll"):
+            self.service.replace(script(PROGRAM, backend=backend))
+            self.service.hand_over()
+
+    def test_one_with_more_cores_that_does_not_come_to_life_changes_nothing(self):
+        cpus = os.sched_getaffinity(0)
+        self.service.replace(script(PROGRAM, cpus={min(cpus)}))
+        self.service.hand_over()
+        self.assert_goes_on(script(STILLBORN, "fail", cpus=cpus), "exit status 7")
+
+
+class OfAPath(HandOver, unittest.TestCase):
     """One client: what the kernel forgets to tell the new process, no other client makes good."""
-    IS_UNIX = True
-    CLIENTS = 1
+    IS_UNIX, CLIENTS = True, 1
 
     def tearDown(self):
         super().tearDown()
@@ -207,7 +214,7 @@ class Deaf(unittest.TestCase):
     def test_what_the_new_one_does_not_listen_on_is_told_and_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             service = Service(folder, False)
-            service.replace(f"#!/bin/sh\nexec {STILLBORN} deaf $1\n")
+            service.replace(script(STILLBORN, "deaf"))
             service.signal(signal.SIGHUP)
             self.assertEqual(service.program.wait(PATIENCE), 0)
             self.assertIn('"lines" was handed over, and nobody', service.said())
