@@ -26,8 +26,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define EVENTS_MAX 8
-
 /* Answers larger than this come by TCP: what passes everywhere in one piece. */
 #define EDNS_BYTES 1232
 
@@ -225,33 +223,34 @@ static void answered(void *data, int status, int timeouts, unsigned char *answer
 	(void)soon_event_set(&lookup->changed);
 }
 
+/* Whether a socket was ready, and c-ares told. One at a time: it may close others meanwhile. */
+static bool is_served(struct soon__dns *dns)
+{
+	struct epoll_event event;
+	bool is_readable;
+
+	if (epoll_wait(dns->epoll, &event, 1, 0) <= 0)
+		return false;
+	is_readable = (event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
+	ares_process_fd(dns->channel, is_readable ? event.data.fd : ARES_SOCKET_BAD,
+		(event.events & EPOLLOUT) != 0 ? event.data.fd : ARES_SOCKET_BAD);
+	return true;
+}
+
 /* Waits for a socket, or until c-ares has to do something about time, and lets it. */
 static int step(struct soon__dns *dns) SOON_SUSPENDS
 {
-	struct epoll_event events[EVENTS_MAX];
 	struct timeval tv, *left = ares_timeout(dns->channel, NULL, &tv);
 	soon_ns wait = left != NULL ? SOON_S(left->tv_sec) + SOON_US(left->tv_usec) : SOON_MS(100);
 	ssize_t rc;
-	int count;
 
 	if (dns->is_unwatched)
 		return -ENOMEM;
 	rc = soon_within(wait > 0 ? wait : 1, soon_poll_fd(dns->epoll, EPOLLIN));
 	if (rc < 0 && rc != -ETIMEDOUT)
 		return (int)rc;
-	count = epoll_wait(dns->epoll, events, EVENTS_MAX, 0);
-	if (count <= 0) {
+	if (!is_served(dns))
 		ares_process_fd(dns->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-		return 0;
-	}
-	for (int i = 0; i < count; i++) {
-		bool failed = (events[i].events & (EPOLLERR | EPOLLHUP)) != 0;
-		ares_socket_t fd = events[i].data.fd;
-
-		ares_process_fd(dns->channel,
-			failed || (events[i].events & EPOLLIN) != 0 ? fd : ARES_SOCKET_BAD,
-			(events[i].events & EPOLLOUT) != 0 ? fd : ARES_SOCKET_BAD);
-	}
 	return 0;
 }
 
@@ -277,6 +276,12 @@ static int ask_one(struct soon__dns *dns, const char *name, int *ret_status) SOO
 		ares_query(dns->channel, name, CLASS_IN, TYPE_AAAA, answered, v6);
 	else
 		v6->is_done = true;
+	/*
+	 * Of a server on this machine that is down the refusal is there already. The next query goes
+	 * out by the same socket, would take it, and leave the first one to wait for its timeout.
+	 */
+	while (is_served(dns))
+		;
 	if (is_wanted(dns, AF_INET))
 		ares_query(dns->channel, name, CLASS_IN, TYPE_A, answered, v4);
 	else
