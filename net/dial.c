@@ -26,8 +26,6 @@
 #define ATTEMPT_DELAY_MIN SOON_MS(10)
 #define RESOLUTION_DELAY  SOON_MS(50)
 
-#define MESSAGE_BYTES 160
-
 struct attempt {
 	struct race *race;
 	const soon_addr *addr;
@@ -204,44 +202,93 @@ static bool is_telling(int rc)
 		rc != -EAFNOSUPPORT;
 }
 
-/* All attempts have failed: with what each did, as many as there is room for. */
-static int race_failed(const struct race *race)
+/* A message that grows by whole pieces. */
+struct message {
+	size_t len;
+	char text[SOON_FAILURE_TEXT_BYTES - sizeof " and 31 more"];
+};
+
+static bool message_add(struct message *message, const char *before, const char *piece)
 {
-	char text[MESSAGE_BYTES], addr[SOON_ADDR_TEXT_BYTES];
-	size_t len = 0, told = 0;
-	int rc = 0;
+	size_t left = sizeof message->text - message->len;
+	int n = snprintf(message->text + message->len, left, "%s%s", before, piece);
 
-	for (size_t i = 0; i < race->begun; i++) {
-		const struct attempt *attempt = &race->attempts[i];
-		const char *name = strerrorname_np(-attempt->rc);
-		int n = snprintf(text + len, sizeof text - len, "%s%s %s", i > 0 ? ", " : "",
-			soon_addr_format(attempt->addr, addr), name != NULL ? name : "?");
-
-		if (rc == 0 || (!is_telling(rc) && is_telling(attempt->rc)))
-			rc = attempt->rc;
-		if (told == i && n > 0 && (size_t)n < 105 - (len < 105 ? len : 105)) {
-			len += (size_t)n;
-			told++;
-		}
+	if (n < 0 || (size_t)n >= left) {
+		message->text[message->len] = '\0';
+		return false;
 	}
-	text[len] = '\0';
+	message->len += (size_t)n;
+	return true;
+}
+
+/* The address alone: the port is that of all. */
+static const char *host_format(const soon_addr *addr, char text[SOON_ADDR_TEXT_BYTES])
+{
+	bool has_brackets;
+
+	has_brackets = soon_addr_format(addr, text)[0] == '[';
+	strrchr(text, ':')[has_brackets ? -1 : 0] = '\0';
+	return has_brackets ? text + 1 : text;
+}
+
+/* Adds the `at`th attempt and all that ended like it; returns how many there was room for. */
+static size_t alike_tell(const struct race *race, size_t at, struct message *message)
+{
+	int rc = race->attempts[at].rc;
+	const char *name = rc == -ECANCELED ? "no answer" : strerrorname_np(-rc);
+	char host[SOON_ADDR_TEXT_BYTES], what[32];
+	size_t told = 0;
+
+	for (size_t i = 0; i < at; i++)
+		if (race->attempts[i].rc == rc)
+			return 0; /* told with that one */
+	(void)snprintf(what, sizeof what, "%s%s from ", at > 0 ? "; " : "",
+		name != NULL ? name : "failure");
+	for (size_t i = at; i < race->begun; i++) {
+		if (race->attempts[i].rc != rc)
+			continue;
+		if (!message_add(message, told > 0 ? ", " : what,
+			    host_format(race->attempts[i].addr, host)))
+			break;
+		told++;
+	}
+	return told;
+}
+
+/* No attempt has got there: tells what each did, as many as there is room for. */
+static int race_failed(const struct race *race, int rc)
+{
+	struct message message = { .len = 0 };
+	char where[48];
+	size_t told = 0;
+
+	(void)snprintf(where, sizeof where, "%.40s: ", race->lookup.where);
+	(void)message_add(&message, "cannot connect to ", where);
+	for (size_t i = 0; i < race->begun; i++) {
+		int one = race->attempts[i].rc;
+
+		if (rc == 0 || (!is_telling(rc) && is_telling(one)))
+			rc = one;
+		told += alike_tell(race, i, &message);
+	}
 	if (told < race->begun)
-		return soon_fail(rc, "cannot connect to %.30s: %s and %zu more", race->lookup.where,
-			text, race->begun - told);
-	return soon_fail(rc, "cannot connect to %.40s: %s", race->lookup.where, text);
+		return soon_fail(rc, "%s and %zu more", message.text, race->begun - told);
+	return soon_fail(rc, "%s", message.text);
 }
 
 static int race_result(const struct race *race, int rc)
 {
 	if (race->fd >= 0)
 		return race->fd; /* also where a cancel came meanwhile */
-	if (rc < 0)
+	if (rc < 0 && rc != -ECANCELED)
 		return rc;
 	if (race->begun > 0)
-		return race_failed(race);
+		return race_failed(race, rc);
+	if (rc == 0)
+		rc = race->lookup.rc < 0 ? race->lookup.rc : -ENOENT;
 	if (race->lookup.message[0] != '\0')
-		return soon_fail(race->lookup.rc, "%s", race->lookup.message);
-	return race->lookup.rc < 0 ? race->lookup.rc : -ENOENT;
+		return soon_fail(rc, "%s", race->lookup.message);
+	return rc;
 }
 
 static int race_run(struct race *race) SOON_SUSPENDS
@@ -270,9 +317,10 @@ static int dial(struct race *race, const char *where, const soon_stream_opts *op
 		return race_run(race);
 
 	rc = connect_to(&race->lookup.found.addrs[0]);
-	if (rc < 0 && rc != -ECANCELED)
+	if (rc < 0)
 		return soon_fail(rc, "cannot connect to %s: %s",
-			soon_addr_format(&race->lookup.found.addrs[0], text), soon__error_text(rc));
+			soon_addr_format(&race->lookup.found.addrs[0], text),
+			rc == -ECANCELED ? "no answer" : soon__error_text(rc));
 	return rc;
 }
 

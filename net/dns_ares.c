@@ -343,6 +343,14 @@ static const char *servers_tell(const struct soon__dns_conf *conf, char *text, s
 	return text;
 }
 
+static int cancel_tell(const struct soon__dns *dns)
+{
+	char asked[80];
+
+	return soon_fail(-ECANCELED, "no answer yet about \"%.40s\" from the name server %s",
+		dns->lookup->from.host, servers_tell(dns->conf, asked, sizeof asked));
+}
+
 static int failure_tell(const struct soon__dns *dns, int status)
 {
 	char asked[80];
@@ -393,6 +401,8 @@ int soon__dns_ask(struct soon__dns *dns)
 		if (name[0] == '\0')
 			continue;
 		rc = ask_one(dns, name, &status);
+		if (rc == -ECANCELED)
+			return cancel_tell(dns);
 		if (rc < 0)
 			return rc;
 		if (status == ARES_SUCCESS)

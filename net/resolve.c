@@ -331,7 +331,7 @@ static int lookup_wait(struct soon__lookup *lookup) SOON_SUSPENDS
 		SOON_GROUP(g);
 		rc = soon_spawn_with(&g, &opts, soon__lookup_run, lookup);
 		rc = (int)soon_group_close(&g, rc);
-		if (rc < 0)
+		if (rc < 0 && lookup->rc != rc)
 			return rc;
 	}
 	if (lookup->rc < 0)

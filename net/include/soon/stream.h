@@ -59,7 +59,8 @@ typedef struct soon_stream_opts {
  * Connects to `where` (see <soon/addr.h> and <soon/resolve.h>). The addresses of a name are raced
  * as RFC 8305 says: both families in turn, the next one when attempt_delay is over or an attempt
  * has failed; none is given up while no other is connected. IPv4 addresses wait 50 ms at most for
- * IPv6 ones to be found. The message of the failure names each address and its cause.
+ * IPv6 ones to be found. The message of the failure names each address and its cause, also where a
+ * timeout was the end of it.
  * Suspends: always. Cancel: cancellation point; nothing is left open.
  * Null: `opts` for defaults. Ownership: returns owned, to be given to soon_stream_close/_abort.
  * Errors: those of soon_resolve. -ECONNREFUSED nobody listens. -EHOSTUNREACH, -ENETUNREACH,

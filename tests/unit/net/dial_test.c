@@ -78,24 +78,6 @@ static void hole_close(struct hole *hole)
 		.hosts = "/nonexistent/soon", .timeout = SOON_S(5)                                 \
 	}
 
-static const char *dialled(const char *name, uint16_t port, const soon_stream_opts *opts)
-{
-	static char text[SOON_ADDR_TEXT_BYTES];
-	char where[300];
-	soon_stream *stream = NULL;
-	soon_addr peer;
-	int rc;
-
-	(void)snprintf(where, sizeof where, "%s:%u", name, port);
-	rc = (int)soon_within(SOON_S(20), soon_dial(where, opts, &stream));
-	cr_assert_eq(rc, 0, "%s gives %d: %s", where, rc, soon_fail_message());
-	cr_assert_eq(soon_stream_peer(stream, &peer), 0);
-	(void)soon_addr_format(&peer, text);
-	*strrchr(text, ':') = '\0';
-	soon_stream_abort(stream);
-	return text;
-}
-
 NET_TEST(dial, localhost_finds_either_family)
 {
 	uint16_t port = 0;
@@ -203,51 +185,45 @@ NET_TEST(dial, who_all_failed_is_told_of_each)
 	static struct liar liar = { .records = {
 					    { "many.test", "127.0.0.2" },
 					    { "many.test", "127.0.0.3" },
-					    { "many.test", "2001:db8::1" },
 				    } };
 	uint16_t port = 0;
 	int fd = socket_at("127.0.0.2", &port, -1); /* bound, so nobody else listens there */
 	char where[64];
 	soon_stream *stream = NULL;
-	const char *message;
-	int rc;
 
 	liar_start(&liar);
 	(void)snprintf(where, sizeof where, "many.test:%u", port);
-	rc = (int)soon_within(
-		SOON_S(2), soon_dial(where, &(soon_stream_opts){ .resolve = RESOLVE }, &stream));
-	message = soon_fail_message();
-	/* Where there is a route for IPv6, it may swallow. */
-	if (rc != -ETIMEDOUT) {
-		cr_expect_eq(rc, -ECONNREFUSED, "%d", rc);
-		cr_assert_not_null(message);
-		cr_expect_not_null(strstr(message, where), "%s", message);
-		cr_expect_not_null(strstr(message, "127.0.0.2:"), "%s", message);
-		cr_expect_not_null(strstr(message, "127.0.0.3:"), "%s", message);
-		cr_expect_not_null(strstr(message, "[2001:db8::1]:"), "%s", message);
-		cr_expect_not_null(strstr(message, "ECONNREFUSED"), "%s", message);
-	}
+	cr_expect_eq(soon_dial(where, &(soon_stream_opts){ .resolve = RESOLVE }, &stream),
+		-ECONNREFUSED);
+	cr_assert_not_null(soon_fail_message());
+	cr_expect_not_null(strstr(soon_fail_message(), where), "%s", soon_fail_message());
+	cr_expect_not_null(strstr(soon_fail_message(), "ECONNREFUSED from 127.0.0.2, 127.0.0.3"),
+		"%s", soon_fail_message());
 	(void)close(fd);
 	liar_stop(&liar);
 }
 
 NET_TEST(dial, more_failures_than_fit_are_counted)
 {
-	static struct liar liar = { .records = {
-					    { "many.test", "127.0.10.2" },
-					    { "many.test", "127.0.10.3" },
-					    { "many.test", "127.0.10.4" },
-					    { "many.test", "127.0.10.5" },
-					    { "many.test", "127.0.10.6" },
-					    { "many.test", "127.0.10.7" },
-					    { "many.test", "127.0.10.8" },
-				    } };
+	static struct liar
+		liar = { .records = {
+				 { "a-rather-long-name-for-a-host.test", "127.100.100.2" },
+				 { "a-rather-long-name-for-a-host.test", "127.100.100.3" },
+				 { "a-rather-long-name-for-a-host.test", "127.100.100.4" },
+				 { "a-rather-long-name-for-a-host.test", "127.100.100.5" },
+				 { "a-rather-long-name-for-a-host.test", "127.100.100.6" },
+				 { "a-rather-long-name-for-a-host.test", "127.100.100.7" },
+				 { "a-rather-long-name-for-a-host.test", "127.100.100.8" },
+			 } };
 	soon_stream *stream = NULL;
 
 	liar_start(&liar);
-	cr_expect_eq(soon_dial("many.test:1", &(soon_stream_opts){ .resolve = RESOLVE }, &stream),
+	cr_expect_eq(soon_dial("a-rather-long-name-for-a-host.test:1",
+			     &(soon_stream_opts){ .resolve = RESOLVE }, &stream),
 		-ECONNREFUSED);
-	cr_expect_not_null(strstr(soon_fail_message(), " more"), "%s", soon_fail_message());
+	cr_expect_str_eq(soon_fail_message(),
+		"cannot connect to a-rather-long-name-for-a-host.test:1: ECONNREFUSED from "
+		"127.100.100.2, 127.100.100.3, 127.100.100.4, 127.100.100.5 and 3 more");
 	liar_stop(&liar);
 }
 
