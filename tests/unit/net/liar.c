@@ -294,7 +294,7 @@ static void *serve(void *arg)
 void liar_start(struct liar *liar)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		.sin_addr.s_addr = htonl(liar->is_everywhere ? INADDR_ANY : INADDR_LOOPBACK) };
 	socklen_t len = sizeof in;
 
 	/* A port that is free for both. */
@@ -312,7 +312,8 @@ void liar_start(struct liar *liar)
 	}
 	cr_assert_eq(listen(liar->tcp, 16), 0);
 	cr_assert_eq(pipe(liar->stop), 0);
-	(void)snprintf(liar->servers, sizeof liar->servers, "127.0.0.1:%u", ntohs(in.sin_port));
+	liar->port = ntohs(in.sin_port);
+	(void)snprintf(liar->servers, sizeof liar->servers, "127.0.0.1:%u", liar->port);
 	cr_assert_eq(pthread_create(&liar->thread, NULL, serve, liar), 0);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * liar.h: a name server that answers, lies, or says nothing, by the name that is asked for. It is a
- * thread with a UDP and a TCP socket on one port of 127.0.0.1.
+ * thread with a UDP and a TCP socket on one port, of 127.0.0.1 unless is_everywhere.
  */
 #ifndef TESTS_UNIT_NET_LIAR_H
 #define TESTS_UNIT_NET_LIAR_H
@@ -22,7 +22,9 @@ struct liar_record {
 
 struct liar {
 	struct liar_record records[LIAR_RECORDS_MAX];
-	char servers[64]; /* for soon_resolve_opts.servers */
+	bool is_everywhere; /* at all addresses of this machine; set before, too */
+	char servers[64];   /* for soon_resolve_opts.servers */
+	uint16_t port;
 
 	atomic_uint queries; /* by UDP */
 	atomic_uint streams; /* by TCP */

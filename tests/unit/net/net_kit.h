@@ -11,6 +11,7 @@
 #include "support/harness.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -58,6 +59,25 @@ static inline void listen_and_dial(const char *where, const soon_listen_opts *op
 		0);
 	cr_assert_eq(soon_listener_accept(listener, ret_accepted), 0);
 	soon_listener_close(listener);
+}
+
+/* Dials `name` at a port of all hosts, hangs up, and returns who answered, without the port. */
+static inline const char *dialled(const char *name, uint16_t port, const soon_stream_opts *opts)
+{
+	static char text[SOON_ADDR_TEXT_BYTES];
+	char where[300];
+	soon_stream *stream = NULL;
+	soon_addr peer;
+	int rc;
+
+	(void)snprintf(where, sizeof where, "%s:%u", name, port);
+	rc = (int)soon_within(SOON_S(20), soon_dial(where, opts, &stream));
+	cr_assert_eq(rc, 0, "%s gives %d: %s", where, rc, soon_fail_message());
+	cr_assert_eq(soon_stream_peer(stream, &peer), 0);
+	(void)soon_addr_format(&peer, text);
+	*strrchr(text, ':') = '\0';
+	soon_stream_abort(stream);
+	return text;
 }
 
 /* Puts text on a plain socket; it is small enough to fit. */
