@@ -271,6 +271,9 @@ static int race_failed(const struct race *race, int rc)
 			rc = one;
 		told += alike_tell(race, i, &message);
 	}
+	if (race->lookup.unanswered != 0)
+		(void)message_add(&message, "; no name server told of ",
+			race->lookup.unanswered == AF_INET ? "IPv4" : "IPv6");
 	if (told < race->begun)
 		return soon_fail(rc, "%s and %zu more", message.text, race->begun - told);
 	return soon_fail(rc, "%s", message.text);
@@ -282,7 +285,7 @@ static int race_result(const struct race *race, int rc)
 		return race->fd; /* also where a cancel came meanwhile */
 	if (rc < 0 && rc != -ECANCELED)
 		return rc;
-	if (race->begun > 0)
+	if (race->begun > 0 && (rc != 0 || race->lookup.rc != -ENOMEM))
 		return race_failed(race, rc);
 	if (rc == 0)
 		rc = race->lookup.rc < 0 ? race->lookup.rc : -ENOENT;

@@ -265,7 +265,26 @@ static bool is_absent(int status)
 	return status == ARES_ENOTFOUND || status == ARES_ENODATA;
 }
 
-/* Asks for one full name, in both families at once. Returns the status that says most. */
+/* What became of both queries together. */
+static int status_of(struct soon__dns *dns, const struct query *v6, const struct query *v4)
+{
+	struct soon__lookup *lookup = dns->lookup;
+
+	if (v6->status == ARES_ENOMEM || v4->status == ARES_ENOMEM)
+		return ARES_ENOMEM;
+	if (lookup->found.count > 0) {
+		if (v6->status != ARES_SUCCESS && !is_absent(v6->status))
+			lookup->unanswered = AF_INET6;
+		else if (v4->status != ARES_SUCCESS && !is_absent(v4->status))
+			lookup->unanswered = AF_INET;
+		return ARES_SUCCESS;
+	}
+	if (is_absent(v4->status) && is_absent(v6->status))
+		return v4->status == ARES_ENODATA ? v4->status : v6->status;
+	return is_absent(v4->status) ? v6->status : v4->status;
+}
+
+/* Asks for one full name, in both families at once. */
 static int ask_one(struct soon__dns *dns, const char *name, int *ret_status) SOON_SUSPENDS
 {
 	struct query *v6 = &dns->queries[0], *v4 = &dns->queries[1];
@@ -277,8 +296,8 @@ static int ask_one(struct soon__dns *dns, const char *name, int *ret_status) SOO
 	else
 		v6->is_done = true;
 	/*
-	 * Of a server on this machine that is down the refusal is there already. The next query goes
-	 * out by the same socket, would take it, and leave the first one to wait for its timeout.
+	 * Of a server on this machine that is down the refusal is there already. The next query
+	 * goes out by the same socket, would take it, and leave the first one to its timeout.
 	 */
 	while (is_served(dns))
 		;
@@ -292,14 +311,7 @@ static int ask_one(struct soon__dns *dns, const char *name, int *ret_status) SOO
 		if (rc < 0)
 			return rc;
 	}
-	if (dns->lookup->found.count > 0)
-		*ret_status = ARES_SUCCESS;
-	else if (is_absent(v4->status) && is_absent(v6->status))
-		*ret_status = v4->status == ARES_ENODATA || v6->status == ARES_ENODATA
-			? ARES_ENODATA
-			: ARES_ENOTFOUND;
-	else
-		*ret_status = is_absent(v4->status) ? v6->status : v4->status;
+	*ret_status = status_of(dns, v6, v4);
 	return 0;
 }
 

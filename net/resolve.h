@@ -40,6 +40,7 @@ struct soon__lookup {
 	struct soon__resolved found; /* in the order of their coming */
 	bool has_v4, has_v6;         /* all of that family are there, maybe none */
 	bool is_local;               /* "localhost" */
+	int unanswered; /* a family that no server told of, while the other was found */
 	bool is_over;
 	int rc;            /* when it is over; 0: at least one was found */
 	char message[160]; /* of a failure */

@@ -244,6 +244,26 @@ NET_TEST(dial, a_family_that_does_not_come_is_not_waited_for)
 	liar_stop(&liar);
 }
 
+NET_TEST(dial, a_family_that_did_not_come_is_told)
+{
+	static struct liar liar = { .records = { { "half.test", "127.0.0.3" } } };
+	soon_stream *stream = NULL;
+
+	liar_start(&liar);
+	cr_expect_eq(soon_dial("half.test:1",
+			     &(soon_stream_opts){
+				     .resolve = &(soon_resolve_opts){ .servers = liar.servers,
+					     .resolv_conf = "/nonexistent/soon",
+					     .tries = 1,
+					     .timeout = SOON_MS(100) } },
+			     &stream),
+		-ECONNREFUSED);
+	cr_expect_str_eq(soon_fail_message(),
+		"cannot connect to half.test:1: ECONNREFUSED from 127.0.0.3; no name server told "
+		"of IPv6");
+	liar_stop(&liar);
+}
+
 static int release_later(struct opener *opener)
 {
 	struct liar *ours = opener->liar;
