@@ -1,34 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* tls_stack_test.c: a handshake and an exchange take what is asked for of a task's stack. */
+#include "paint.h"
 #include "tls_kit.h"
 
 #include <stdio.h>
 
 #define TLS_TEST(suite, name)                                                                      \
 	NET_TEST(suite, name, .init = tls_files_make, .fini = tls_files_remove, .timeout = 60)
-
-#define PAINT       '\x5a'
-#define PAINT_BYTES (128u * 1024)
-#define RED_ZONE    512 /* the painter's own */
-
-static __attribute__((noinline)) void paint(void)
-{
-	volatile char *top = __builtin_frame_address(0);
-
-	for (volatile char *at = top - PAINT_BYTES; at < top - RED_ZONE; at++)
-		*at = PAINT;
-}
-
-/* How deep the paint has gone. */
-static __attribute__((noinline)) size_t depth(void)
-{
-	const volatile char *top = __builtin_frame_address(0);
-	const volatile char *at = top - PAINT_BYTES;
-
-	while (at < top - RED_ZONE && *at == PAINT)
-		at++;
-	return (size_t)(top - at);
-}
 
 struct side {
 	soon_stream *stream;
@@ -51,7 +29,7 @@ static int side_run(struct side *side)
 	cr_expect_eq(soon_stream_write(side->stream, "12345\n", 6), 6);
 	cr_expect_eq(soon_stream_flush(side->stream), 0);
 	cr_expect_eq(soon_stream_read_exact(side->stream, line, 6, NULL), 6);
-	side->depth = depth();
+	side->depth = paint_depth();
 	return 0;
 }
 
