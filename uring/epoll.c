@@ -175,7 +175,7 @@ static bool is_look_due(const struct soon__epoll *epoll) SOON_ON_CORE
 }
 
 /* Until `until`, rounded up: a wait that ends before a timer is due would be one more. */
-static int wait(struct soon__epoll *epoll, soon_ns until) SOON_ON_CORE
+static int events_wait(struct soon__epoll *epoll, soon_ns until) SOON_ON_CORE
 {
 	soon_ns timeout = until;
 	struct timespec ts;
@@ -202,7 +202,7 @@ static int wait(struct soon__epoll *epoll, soon_ns until) SOON_ON_CORE
 
 static int look(struct soon__epoll *epoll, soon_ns until) SOON_ON_CORE
 {
-	int count = wait(epoll, until);
+	int count = events_wait(epoll, until);
 	int rc = count < 0 ? -errno : 0;
 
 	epoll->skipped = 0;
