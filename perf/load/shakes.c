@@ -22,20 +22,26 @@ struct shakes {
 	uint64_t errors;
 };
 
-/* Opens one and says the first word. */
+/* Opens one and greets. It has then to wait, unless the server was faster than we are: the next. */
 static int begin(struct shakes *s, struct conn *conn)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
 	int rc;
 
-	conn->fd = conn_dial(s->opts->port);
-	if (conn->fd < 0)
-		return conn->fd;
-	rc = wire_begin(conn);
-	if (rc == 0)
-		rc = wire_shake(conn);
+	for (;;) {
+		conn->fd = conn_dial(s->opts->port);
+		if (conn->fd < 0)
+			return conn->fd;
+		rc = wire_begin(conn);
+		if (rc == 0)
+			rc = wire_shake(conn);
+		if (rc != 1)
+			break;
+		wire_end(conn);
+		s->completed++;
+	}
 	if (rc != -EAGAIN)
-		return -EPROTO;
+		return rc < 0 ? rc : -EPROTO;
 	return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) == 0 ? 0 : -errno;
 }
 
