@@ -241,11 +241,13 @@ static bool is_served(struct soon__dns *dns)
 static int step(struct soon__dns *dns) SOON_SUSPENDS
 {
 	struct timeval tv, *left = ares_timeout(dns->channel, NULL, &tv);
-	soon_ns wait = left != NULL ? SOON_S(left->tv_sec) + SOON_US(left->tv_usec) : SOON_MS(100);
+	soon_ns wait;
 	ssize_t rc;
 
-	if (dns->is_unwatched)
+	/* c-ares waits for nothing, and yet we do: it had no memory to keep the query. */
+	if (dns->is_unwatched || left == NULL)
 		return -ENOMEM;
+	wait = SOON_S(left->tv_sec) + SOON_US(left->tv_usec);
 	rc = soon_within(wait > 0 ? wait : 1, soon_poll_fd(dns->epoll, EPOLLIN));
 	if (rc < 0 && rc != -ETIMEDOUT)
 		return (int)rc;
