@@ -253,6 +253,24 @@ static bool v6_set(const char *text)
 	return is_set;
 }
 
+/* The kernel takes an address into use in its own time. */
+static bool v6_wait(const char *text)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	int sock = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = -1;
+
+	(void)inet_pton(AF_INET6, text, &in6.sin6_addr);
+	for (int i = 0; i < 5000 && sock >= 0; i++) {
+		rc = bind(sock, (struct sockaddr *)&in6, sizeof in6);
+		if (rc == 0)
+			break;
+		(void)usleep(1000);
+	}
+	if (sock >= 0)
+		(void)close(sock);
+	return rc == 0;
+}
+
 static const char *network_make(struct lane *lane)
 {
 	struct ifreq req = { .ifr_name = DEVICE, .ifr_flags = IFF_TUN | IFF_NO_PI };
@@ -273,7 +291,7 @@ static const char *network_make(struct lane *lane)
 		(void)close(sock);
 	if (!is_made)
 		return "the network of the test cannot be set up here";
-	return v6_set(LANE_HERE_V6) ? NULL : "there is no IPv6 here";
+	return v6_set(LANE_HERE_V6) && v6_wait(LANE_HERE_V6) ? NULL : "there is no IPv6 here";
 }
 
 void lane_open(struct lane *lane)

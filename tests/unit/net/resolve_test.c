@@ -255,14 +255,17 @@ NET_TEST(resolve, failures_name_host_and_server)
 NET_TEST(resolve, lies_are_not_believed)
 {
 	static struct liar liar;
+	soon_addr addr;
+	int rc;
 
 	liar_start(&liar);
 	expect_failure("wrongid.test:80", ASK(.timeout = SOON_MS(20)), -EAGAIN, "no answer",
 		"wrongid.test");
 	expect_failure("wrongname.test:80", ASK(.timeout = SOON_MS(20)), -EAGAIN, "no answer",
 		"wrongname.test");
-	expect_failure(
-		"short.test:80", ASK(.timeout = SOON_MS(20)), -EAGAIN, "no answer", "short.test");
+	/* What is no message is passed over by older ones of c-ares, and garbage to newer ones. */
+	rc = soon_resolve("short.test:80", ASK(.timeout = SOON_MS(20)), &addr, 1);
+	cr_expect(rc == -EAGAIN || rc == -EBADMSG, "%d: %s", rc, soon_fail_message());
 	liar_stop(&liar);
 }
 
