@@ -28,7 +28,7 @@ static const char *where_of(const soon_dgram *d)
 	return soon_addr_format(&addr, text);
 }
 
-static soon_dgram *dialled(const soon_dgram *to, const soon_dgram_opts *opts)
+static soon_dgram *dgram_dialled(const soon_dgram *to, const soon_dgram_opts *opts)
 {
 	soon_dgram *d = NULL;
 
@@ -67,7 +67,7 @@ static void expect(soon_dgram *d, const char *text)
 static void there_and_back(const char *where)
 {
 	soon_dgram *server = bound(where, NULL);
-	soon_dgram *client = dialled(server, NULL);
+	soon_dgram *client = dgram_dialled(server, NULL);
 	char buf[16];
 	soon_packet packet;
 	soon_addr peer, own;
@@ -131,7 +131,7 @@ NET_TEST(dgram, what_is_cut_says_so)
 {
 	static const soon_dgram_opts small = { .bytes_max = 8 };
 	soon_dgram *server = bound("127.0.0.1:0", &small);
-	soon_dgram *client = dialled(server, NULL);
+	soon_dgram *client = dgram_dialled(server, NULL);
 	soon_dgram_counts counts;
 	char buf[16] = "";
 	soon_packet packet;
@@ -159,7 +159,7 @@ NET_TEST(dgram, too_long_to_send_is_explained)
 	static const soon_dgram_opts large = { .bytes_max = 65535 };
 	static char data[70000], got[65535];
 	soon_dgram *server = bound("127.0.0.1:0", &large);
-	soon_dgram *client = dialled(server, NULL);
+	soon_dgram *client = dgram_dialled(server, NULL);
 	soon_packet packets[] = {
 		{ .ptr = data, .len = 1 },
 		{ .ptr = data, .len = sizeof data },
@@ -257,7 +257,7 @@ static void burst(bool is_cut_by_kernel, bool is_coalesced, size_t len, uint16_t
 		.coalesce = is_coalesced, .bytes_max = 65535, .in_bytes = 1 << 22
 	};
 	soon_dgram *server = bound("127.0.0.1:0", &opts);
-	soon_dgram *client = dialled(server, NULL);
+	soon_dgram *client = dgram_dialled(server, NULL);
 	char *data = malloc(len);
 	soon_packet packet = { .ptr = data, .len = len, .segment_bytes = segment };
 	soon_packet got;
@@ -309,7 +309,7 @@ NET_TEST(dgram, a_burst_arrives_as_its_segments_whoever_cuts_it)
 NET_TEST(dgram, a_burst_that_the_kernel_refuses_goes_in_pieces)
 {
 	soon_dgram *server = bound("127.0.0.1:0", NULL);
-	soon_dgram *client = dialled(server, NULL);
+	soon_dgram *client = dgram_dialled(server, NULL);
 	static char data[3000];
 	soon_packet packet = { .ptr = data, .len = sizeof data, .segment_bytes = 1200 };
 	const int off = 1;
@@ -386,7 +386,7 @@ NET_TEST(dgram, a_connected_socket_hears_that_nobody_is_there_and_goes_on)
 {
 	char where[SOON_ADDR_TEXT_BYTES];
 	soon_dgram *server = bound("127.0.0.1:0", NULL);
-	soon_dgram *client = dialled(server, NULL);
+	soon_dgram *client = dgram_dialled(server, NULL);
 	char byte;
 
 	(void)snprintf(where, sizeof where, "%s", where_of(server));
@@ -433,7 +433,7 @@ NET_TEST(dgram, a_server_is_not_bothered_by_peers_that_vanish)
 NET_TEST(dgram, connecting_filters_and_disconnecting_ends_that)
 {
 	soon_dgram *server = bound("127.0.0.1:0", NULL);
-	soon_dgram *one = dialled(server, NULL), *two = dialled(server, NULL);
+	soon_dgram *one = dgram_dialled(server, NULL), *two = dgram_dialled(server, NULL);
 	soon_addr addr;
 	char byte;
 
@@ -464,7 +464,7 @@ static int wait_for_one(soon_dgram *d)
 NET_TEST(dgram, a_cancelled_receive_loses_nothing_and_there_is_one_receiver)
 {
 	soon_dgram *server = bound("127.0.0.1:0", NULL);
-	soon_dgram *client = dialled(server, NULL);
+	soon_dgram *client = dgram_dialled(server, NULL);
 	soon_packet packet;
 	SOON_GROUP(g);
 
