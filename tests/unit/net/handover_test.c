@@ -168,3 +168,39 @@ NET_TEST(handover, more_than_a_process_can_be_given_is_refused)
 	for (int i = 0; i < COUNT; i++)
 		soon_listener_close(listeners[i]);
 }
+
+/* Nothing is left behind either, which the kit sees to. */
+NET_TEST(handover, each_allocation_may_fail, .timeout = 60)
+{
+	int rc = -ENOMEM;
+
+	soon_on_report(report_keep, NULL);
+	for (uint64_t k = 1; rc == -ENOMEM; k++) {
+		soon_listener *l = listen_named("localhost:0", "web");
+
+		cr_assert_lt(k, 100);
+		soon_mem_fail_at(k);
+		rc = hand_over(l, "exit 7", 0);
+		soon_mem_fail_at(0);
+		soon_listener_close(l);
+	}
+	cr_expect_eq(rc, -ECONNABORTED);
+}
+
+NET_TEST(handover, want_of_descriptors_changes_nothing)
+{
+	soon_listener *l = listen_named("127.0.0.1:0", "web");
+	int rc = -EMFILE;
+
+	soon_on_report(report_keep, NULL);
+	for (unsigned room = 0; rc == -EMFILE; room++) {
+		struct rlimit was = leave_room(room);
+
+		cr_assert_lt(room, 40);
+		rc = hand_over(l, "exit 7", 0);
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+		goes_on(l);
+	}
+	cr_expect_eq(rc, -ECONNABORTED);
+	soon_listener_close(l);
+}

@@ -486,20 +486,14 @@ NET_TEST(listener, a_hand_over_leaves_nobody_in_the_queue)
 
 NET_TEST(listener, want_of_descriptors_is_waited_out)
 {
-	struct rlimit was, tight;
+	struct rlimit was;
 	soon_stream *a, *b = NULL;
 	soon_listener *l;
-	int spare;
 
 	soon_on_report(report_keep, NULL);
 	cr_assert_eq(soon_listen("127.0.0.1:0", NULL, &l), 0);
 	cr_assert_eq(soon_dial(where_of(l), NULL, &a), 0);
-	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
-	spare = dup(0);
-	cr_assert_geq(spare, 0);
-	cr_assert_eq(close(spare), 0);
-	tight = (struct rlimit){ (rlim_t)spare, was.rlim_max };
-	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	was = leave_room(0);
 	cr_expect_eq(soon_within(SOON_MS(30), soon_listener_accept(l, &b)), -ETIMEDOUT);
 	report_has("cannot accept");
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &was), 0);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -78,6 +79,20 @@ static inline const char *dialled(const char *name, uint16_t port, const soon_st
 	*strrchr(text, ':') = '\0';
 	soon_stream_abort(stream);
 	return text;
+}
+
+/* Leaves room for so many descriptors more. Returns the limit to go back to. */
+static inline struct rlimit leave_room(unsigned count)
+{
+	struct rlimit was, tight;
+	int lowest = dup(0);
+
+	cr_assert_geq(lowest, 0);
+	(void)close(lowest);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	tight = (struct rlimit){ (rlim_t)lowest + count, was.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	return was;
 }
 
 /* Puts text on a plain socket; it is small enough to fit. */

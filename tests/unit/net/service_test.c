@@ -4,7 +4,6 @@
 #include "net_kit.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
 
 static unsigned reports;
 static char last_report[1024];
@@ -374,20 +373,6 @@ static int handle_one(soon_stream *conn, void *unused)
 
 	(void)unused;
 	return n > 0 ? (int)soon_stream_write(conn, line, (size_t)n) : (int)n;
-}
-
-/* Leaves room for so many descriptors more. Returns the limit to go back to. */
-static struct rlimit leave_room(unsigned count)
-{
-	struct rlimit was, tight;
-	int lowest = dup(0);
-
-	cr_assert_geq(lowest, 0);
-	(void)close(lowest);
-	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
-	tight = (struct rlimit){ (rlim_t)lowest + count, was.rlim_max };
-	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &tight), 0);
-	return was;
 }
 
 /* All are connected, as far as they know; each end lets the next one in. */
