@@ -13,6 +13,8 @@
 
 #include <soon/procpool.h>
 
+#include "hash.h"
+
 /* How a worker is told what it is: by argv[1]. Its socket is this descriptor. */
 #define SOON__WORKER_MARK "--soon-procpool-worker"
 #define SOON__WORKER_FD   3
@@ -39,21 +41,9 @@ struct soon__wire_head {
 };
 _Static_assert(sizeof(struct soon__wire_head) == 48, "what is summed has no padding");
 
-static inline uint64_t soon__wire_hash(uint64_t hash, const void *bytes, size_t len)
-{
-	const unsigned char *at = (const unsigned char *)bytes;
-
-	for (size_t i = 0; i < len; i++)
-		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it is not */
-		hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
-#define SOON__WIRE_HASH_FIRST UINT64_C(0xcbf29ce484222325)
-
 static inline uint64_t soon__wire_sum(const struct soon__wire_head *head)
 {
-	return soon__wire_hash(SOON__WIRE_HASH_FIRST, head, offsetof(struct soon__wire_head, sum));
+	return soon__hash(SOON__HASH_FIRST, head, offsetof(struct soon__wire_head, sum));
 }
 
 static inline void soon__wire_seal(struct soon__wire_head *head, enum soon__wire_kind kind)

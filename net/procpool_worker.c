@@ -35,10 +35,10 @@ const soon_procpool_entry *soon__procpool_table(void)
 
 uint64_t soon__procpool_table_hash(const soon_procpool_entry *table)
 {
-	uint64_t hash = SOON__WIRE_HASH_FIRST;
+	uint64_t hash = SOON__HASH_FIRST;
 
 	for (; table->name != NULL; table++)
-		hash = soon__wire_hash(hash, table->name, strlen(table->name) + 1);
+		hash = soon__hash(hash, table->name, strlen(table->name) + 1);
 	return hash;
 }
 

@@ -17,6 +17,7 @@
 #include <soon/scope.h>
 #include <soon/watch.h>
 
+#include "hash.h"
 #include "tls.h"
 
 #include <limits.h>
@@ -36,16 +37,6 @@
 
 /* ---- stamps ------------------------------------------------------------------------------ */
 
-/* FNV-1a. */
-static uint64_t mix(uint64_t hash, const void *data, size_t bytes)
-{
-	const unsigned char *at = data;
-
-	for (size_t i = 0; i < bytes; i++)
-		hash = (hash ^ at[i]) * 0x100000001b3u;
-	return hash;
-}
-
 static uint64_t file_mix(uint64_t hash, const char *file)
 {
 	struct stat st;
@@ -53,17 +44,17 @@ static uint64_t file_mix(uint64_t hash, const char *file)
 	if (file == NULL)
 		return hash;
 	if (stat(file, &st) < 0)
-		return mix(hash, "none", 4);
-	hash = mix(hash, &st.st_dev, sizeof st.st_dev);
-	hash = mix(hash, &st.st_ino, sizeof st.st_ino);
-	hash = mix(hash, &st.st_size, sizeof st.st_size);
-	hash = mix(hash, &st.st_mtim, sizeof st.st_mtim);
-	return mix(hash, &st.st_ctim, sizeof st.st_ctim);
+		return soon__hash(hash, "none", 4);
+	hash = soon__hash(hash, &st.st_dev, sizeof st.st_dev);
+	hash = soon__hash(hash, &st.st_ino, sizeof st.st_ino);
+	hash = soon__hash(hash, &st.st_size, sizeof st.st_size);
+	hash = soon__hash(hash, &st.st_mtim, sizeof st.st_mtim);
+	return soon__hash(hash, &st.st_ctim, sizeof st.st_ctim);
 }
 
 uint64_t soon__tls_stamp(const soon_tls *tls)
 {
-	uint64_t hash = file_mix(0xcbf29ce484222325u, tls->opts.ca_file);
+	uint64_t hash = file_mix(SOON__HASH_FIRST, tls->opts.ca_file);
 
 	for (size_t i = 0; i < tls->opts.certs_count; i++) {
 		hash = file_mix(hash, tls->certs[i].chain_file);
