@@ -156,13 +156,6 @@ static bool is_missing_here(int rc)
 	return rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT;
 }
 
-/* It is at the same place in both families, see soon_addr_port(). */
-static void port_copy(soon_addr *addr, const soon_addr *from)
-{
-	((struct sockaddr_in *)&addr->storage)->sin_port =
-		((const struct sockaddr_in *)&from->storage)->sin_port;
-}
-
 /* What a name has, and this machine has not, is passed over; somebody may wonder. */
 static void passed_over(const char *where, const soon_addr *addr, int rc)
 {
@@ -184,7 +177,7 @@ static int bind_each(soon_listener *l, const char *where, const struct soon__res
 
 		*ret_family = addr.storage.ss_family;
 		if (l->sockets_count > 0 && soon_addr_port(&addr) == 0)
-			port_copy(&addr, &l->sockets[0].addr);
+			soon__port_set(&addr, soon_addr_port(&l->sockets[0].addr));
 		rc = soon__socket_bind(&l->sockets[l->sockets_count], &addr, &l->opts);
 		if (rc == 0) {
 			l->sockets_count++;

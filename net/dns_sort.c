@@ -137,9 +137,8 @@ static bool source_find(const soon_addr *addr, soon_addr *ret_source)
 
 	if (fd < 0)
 		return false;
-	/* The place of the port is the same in both families; some number has to be there. */
-	if (soon_addr_port(addr) == 0)
-		((struct sockaddr_in *)&to.storage)->sin_port = htons(SOON__DNS_PORT);
+	if (soon_addr_port(addr) == 0) /* some number has to be there */
+		soon__port_set(&to, SOON__DNS_PORT);
 	*ret_source = (soon_addr){ .len = sizeof ret_source->storage };
 	is_found = connect(fd, (const struct sockaddr *)&to.storage, to.len) == 0 &&
 		getsockname(fd, (struct sockaddr *)&ret_source->storage, &ret_source->len) == 0;

@@ -30,7 +30,7 @@ const char *soon_resolver(void)
 #endif
 }
 
-static void port_set(soon_addr *addr, uint16_t port)
+void soon__port_set(soon_addr *addr, uint16_t port)
 {
 	/* The port is at the same place in both families, see addr.c. */
 	((struct sockaddr_in *)&addr->storage)->sin_port = htons(port);
@@ -60,7 +60,7 @@ void soon__lookup_keep(struct soon__lookup *lookup, const soon_addr *addr)
 
 	if (family != AF_INET && family != AF_INET6)
 		return;
-	port_set(&with_port, lookup->from.port);
+	soon__port_set(&with_port, lookup->from.port);
 	for (size_t i = 0; i < found->count; i++) {
 		if (is_same(&found->addrs[i], &with_port))
 			return;
@@ -228,7 +228,7 @@ static bool has_to_ask_libc(const struct work *work)
 static void ports_set(struct soon__lookup *lookup)
 {
 	for (size_t i = 0; i < lookup->found.count; i++)
-		port_set(&lookup->found.addrs[i], lookup->from.port);
+		soon__port_set(&lookup->found.addrs[i], lookup->from.port);
 }
 
 /* On a pool thread. Returns 0 when all is known, 1 when name servers are to be asked. */

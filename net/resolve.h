@@ -67,6 +67,9 @@ SOON_NODISCARD int soon__lookup_init(struct soon__lookup *lookup, const char *wh
  */
 int soon__lookup_run(struct soon__lookup *lookup) SOON_SUSPENDS;
 
+/* Sets the port of an address of IPv4 or IPv6. Affinity: any. Suspends: never. */
+void soon__port_set(soon_addr *addr, uint16_t port);
+
 /* Keeps an address, with the lookup's port; one too many or a second time is dropped. */
 void soon__lookup_keep(struct soon__lookup *lookup, const soon_addr *addr);
 
