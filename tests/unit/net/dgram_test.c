@@ -3,6 +3,7 @@
 #include "dgram.h"
 
 #include "net_kit.h"
+#include "report_kit.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -537,22 +538,13 @@ NET_TEST(dgram, a_full_receiver_is_waited_for_and_the_wait_can_be_cancelled)
 
 /* ---- binding ----------------------------------------------------------------------------- */
 
-static char last_report[1024];
-
-static int report_keep(const soon_report *report, void *unused)
-{
-	(void)unused;
-	(void)snprintf(last_report, sizeof last_report, "%s", report->text);
-	return 0;
-}
-
 NET_TEST(dgram, why_it_cannot_be_bound_is_explained)
 {
 	soon_dgram *first = bound("127.0.0.1:0", NULL), *second = NULL;
 
 	soon_on_report(report_keep, NULL);
 	cr_expect_eq(soon_dgram_bind(where_of(first), NULL, &second), -EADDRINUSE);
-	cr_expect_not_null(strstr(last_report, "ss -lunp"), "%s", last_report);
+	report_has("ss -lunp");
 	cr_expect_eq(soon_dgram_bind("192.0.2.1:1", NULL, &second), -EADDRNOTAVAIL);
 	cr_expect_eq(soon_dgram_bind("unix:no/such/folder", NULL, &second), -ENOENT);
 	cr_expect_eq(soon_dgram_bind("127.0.0.1", NULL, &second), -EINVAL);

@@ -6,22 +6,9 @@
 #include <soon/handover.h>
 
 #include "net_kit.h"
+#include "report_kit.h"
 
 #include <stdio.h>
-
-static char last_report[1024];
-
-static int report_keep(const soon_report *report, void *unused)
-{
-	(void)unused;
-	(void)snprintf(last_report, sizeof last_report, "%s", report->text);
-	return 0;
-}
-
-static void report_has(const char *part)
-{
-	cr_expect_not_null(strstr(last_report, part), "\"%s\" is not in: %s", part, last_report);
-}
 
 static soon_listener *listen_named(const char *where, const char *name)
 {

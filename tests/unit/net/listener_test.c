@@ -3,6 +3,7 @@
 #include "listener.h"
 
 #include "net_kit.h"
+#include "report_kit.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -12,21 +13,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* Keeps the last report that was filed. */
-static char last_report[1024];
-
-static int report_keep(const soon_report *report, void *unused)
-{
-	(void)unused;
-	(void)snprintf(last_report, sizeof last_report, "%s", report->text);
-	return 0;
-}
-
-static void report_has(const char *part)
-{
-	cr_expect_not_null(strstr(last_report, part), "\"%s\" is not in \"%s\"", part, last_report);
-}
 
 static const char *where_of(const soon_listener *l)
 {
