@@ -12,14 +12,21 @@
 
 static char data[FILE_BYTES], back[FILE_BYTES];
 
-static int make_file(void)
+static int make_empty(void)
 {
 	char path[] = "/tmp/soon-sendfile-XXXXXX";
 	int fd = mkstemp(path);
 
+	cr_assert_eq(unlink(path), 0);
+	return fd;
+}
+
+static int make_file(void)
+{
+	int fd = make_empty();
+
 	for (int i = 0; i < FILE_BYTES; i++)
 		data[i] = (char)(i * 7 + i / 251);
-	cr_assert_eq(unlink(path), 0);
 	cr_assert_eq(write(fd, data, sizeof(data)), FILE_BYTES);
 	return fd;
 }
@@ -67,10 +74,8 @@ SOON_TEST(sendfile, to_a_pipe)
 
 SOON_TEST(sendfile, to_a_file)
 {
-	char path[] = "/tmp/soon-sendfile-XXXXXX";
-	int out = mkstemp(path), file = make_file();
+	int out = make_empty(), file = make_file();
 
-	cr_assert_eq(unlink(path), 0);
 	cr_assert_eq(soon_sendfile(out, file, 10, 200000, NULL), 200000);
 	cr_assert_eq(soon_sendfile(out, file, 200010, SIZE_MAX, NULL), FILE_BYTES - 200010);
 	cr_assert_eq(soon_pread(out, back, sizeof(back), 0), FILE_BYTES - 10);
@@ -174,12 +179,10 @@ SOON_TEST(sendfile, what_goes_wrong)
 
 SOON_TEST(sendfile, a_full_disk_tells_what_went_out)
 {
-	char path[] = "/tmp/soon-sendfile-XXXXXX";
-	int out = mkstemp(path), file = make_file();
+	int out = make_empty(), file = make_file();
 	struct rlimit limit;
 	size_t done = 0;
 
-	cr_assert_eq(unlink(path), 0);
 	cr_assert_neq(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
 	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
 	limit.rlim_cur = 300000; /* in the middle of a piece */
