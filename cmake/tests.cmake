@@ -194,7 +194,7 @@ function(soon__test_target name sources labels timeout ret_target ret_test)
 	target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
 	# Only unit tests and simulations know the repository; the others build as a stranger would.
 	set(private "")
-	if(test MATCHES "^unit/(core|uring|net)/")
+	if(test MATCHES "^unit/(core|uring|net|perf)/")
 		set(private "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/${CMAKE_MATCH_1}")
 	elseif(test MATCHES "^(arch|sim)/")
 		set(private "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/core")

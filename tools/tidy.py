@@ -60,6 +60,7 @@ ZONES = (
     Zone("tests/unit/core/", TESTED, ("tests/unit/core", *HELPERS, "core"), sibling=True),
     Zone("tests/unit/uring/", TESTED, ("tests/unit/uring", *HELPERS, "uring"), sibling=True),
     Zone("tests/unit/net/", TESTED, ("tests/unit/net", *HELPERS, "net"), sibling=True),
+    Zone("tests/unit/perf/", (*TESTED, "perf"), ("tests/unit/perf", *HELPERS, "perf")),
     Zone("tests/arch/", ("core",), (*HELPERS, "core")),
     Zone("tests/model/", ("core",), ("tests/model", "core")),
     Zone("tests/fuzz/", ALL, ("tests/fuzz", *HELPERS, "core", "net")),
@@ -69,8 +70,9 @@ ZONES = (
     Zone("tests/support/", TESTED, ("tests/support",), sibling=True),
     Zone("tests/", TESTED, ("tests",)),
     # The switch and the timer wheel are measured by themselves; nothing public shows them.
+    Zone("perf/include/", ("core", "perf")),
     Zone("perf/micro/", ALL, ("perf", "core"), sibling=True),
-    Zone("perf/", ALL, ("perf",)),
+    Zone("perf/", (*ALL, "perf"), ("perf",)),
     Zone("examples/", TESTED, ("examples",)),
     Zone("tools/", ALL, ("tools",)),
 )
