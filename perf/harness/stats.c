@@ -5,7 +5,7 @@
  * Times of a computer are not normal: they have a floor and a long tail. So nothing here looks at
  * means and deviations; ranks and medians only.
  *
- * See: Mann and Whitney 1947; Wilcoxon 1945; Efron and Tibshirani, An Introduction to the Bootstrap;
+ * See: Mann and Whitney 1947; Wilcoxon 1945; Efron and Tibshirani, Introduction to the Bootstrap;
  * Hyndman and Fan 1996 for quantiles.
  */
 #include "stats.h"

@@ -30,8 +30,8 @@ double stats_median(double *values, size_t count);
 
 /*
  * Mann and Whitney's rank sum test, two-sided: the chance that two samples of the same source
- * differ as much in rank as these. Exact where there are no ties and at most 50 values in all, by the
- * normal approximation, corrected for ties and continuity, otherwise.
+ * differ as much in rank as these. Exact where there are no ties and at most 50 values in all, by
+ * the normal approximation, corrected for ties and continuity, otherwise.
  * Returns: the chance in `ret_p`. Errors: -ENOMEM; -EINVAL an empty sample.
  */
 int stats_mann_whitney(
