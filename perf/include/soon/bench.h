@@ -39,8 +39,10 @@ typedef struct soon_bench soon_bench;
 
 /* Where the body runs. */
 typedef enum soon_bench_kind {
-	SOON_BENCH_PLAIN, /* on a thread without a core */
-	SOON_BENCH_TASK, /* in the main task of a soon_run() of one core; CPU time is the process's */
+	/* On a thread without a core. */
+	SOON_BENCH_PLAIN,
+	/* In the main task of a soon_run() of one core; CPU time and switches are the process's. */
+	SOON_BENCH_TASK,
 } soon_bench_kind;
 
 #define SOON_BENCH_THREADS_MAX 64
