@@ -24,7 +24,7 @@ def definition(source, name):
     """The text of a function, structure or test at file level, and the comment right above it."""
     start = re.search(rf"^(?:struct {name} \{{|[\w *]+\b{name}\([^;]*?\)\n\{{|"
                       rf"SOON_(?:TEST\w*\(\w+|FAKE\(\w+), {name}\b[^;]*?\)\n\{{|"
-                      rf"SOON_GEN\({name},[^;]*?\)\n\{{)", source, re.M)
+                      rf"SOON_(?:GEN|BENCH)\({name}\b[^;]*?\)\n\{{)", source, re.M)
     if not start:
         return None
     end = re.search(r"^\}.*\n", source[start.start():], re.M)

@@ -68,12 +68,12 @@ ZONES = (
     Zone("tests/kit/include/", TESTED),
     Zone("tests/kit/", TESTED, ("tests/kit", "net/spi"), sibling=True),
     Zone("tests/support/", TESTED, ("tests/support",), sibling=True),
-    Zone("tests/", TESTED, ("tests",)),
+    Zone("tests/", (*TESTED, "perf"), ("tests",)),
     # The switch and the timer wheel are measured by themselves; nothing public shows them.
     Zone("perf/include/", ("core", "perf")),
     Zone("perf/micro/", ALL, ("perf", "core"), sibling=True),
     Zone("perf/", (*ALL, "perf"), ("perf",)),
-    Zone("examples/", TESTED, ("examples",)),
+    Zone("examples/", (*TESTED, "perf"), ("examples",)),
     Zone("tools/", ALL, ("tools",)),
 )
 

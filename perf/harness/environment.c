@@ -12,8 +12,8 @@
 #define LINE_BYTES    512
 #define COMMAND_BYTES 4096
 
-#if defined(__clang__)
-#define COMPILER "clang " __clang_version__
+#ifdef __clang__
+#define COMPILER __VERSION__
 #else
 #define COMPILER "gcc " __VERSION__
 #endif

@@ -176,8 +176,8 @@ const struct result_samples *result_samples_find(
 int result_environment_read(struct result *result, int argc, char *const *argv);
 
 /*
- * Writes a file, beside its place and then renamed; what is no regular file, as /dev/stdout, is
- * written to. `path` "-" is standard output.
+ * Writes a file, beside its place and then renamed; not synced, so a crash of the machine may lose
+ * it. What is no regular file, as /dev/stdout, is written to. `path` "-" is standard output.
  * Returns: 0. Errors: -EINVAL the result cannot be said in JSON: a number is not finite, a text is
  * not UTF-8, a count is above INT64_MAX; -ENOMEM; those of the file system. `ret_error` tells.
  */

@@ -256,7 +256,7 @@ static int fill(int fd, json_t *tree)
 	}
 	errno = 0;
 	rc = print_whole(file, tree);
-	if (rc == 0 && (fchmod(fd, usual_mode()) != 0 || fsync(fd) != 0))
+	if (rc == 0 && fchmod(fd, usual_mode()) != 0)
 		rc = -errno;
 	if (fclose(file) != 0 && rc == 0)
 		rc = -errno;

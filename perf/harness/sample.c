@@ -8,7 +8,7 @@
  */
 #include "sample.h"
 
-#include <soon/mem.h>
+#include <soon/io.h>
 #include <soon/task.h>
 
 #include "../common/clock.h"
@@ -25,8 +25,8 @@
 
 #define TURNS_MAX      (UINT64_C(1) << 40)
 #define GROWTH_MAX     10.0
-#define ROUNDS_MAX     60
 #define SPINS_TO_YIELD 2000
+#define PAUSED_NS_MAX  (NS_PER_S / 10)
 
 /* Where the threads of a sample meet. */
 struct meeting {
@@ -47,6 +47,8 @@ struct soon_bench {
 	int64_t cpu_start_ns;
 	int64_t wall_end_ns;
 	int64_t cpu_ns;
+	int64_t switches;
+	struct probe probe;
 	int64_t paused_wall_ns;
 	int64_t paused_cpu_ns;
 	double counters[CASE_COUNTERS_MAX];
@@ -64,6 +66,7 @@ static void case_unlock(struct soon_bench_case *bench_case)
 }
 
 /* The first reason stays. */
+SOON_PRINTF(3, 0)
 static void case_end(
 	struct soon_bench_case *bench_case, enum case_state state, const char *format, va_list args)
 {
@@ -73,6 +76,16 @@ static void case_end(
 		(void)vsnprintf(bench_case->message, sizeof(bench_case->message), format, args);
 	}
 	case_unlock(bench_case);
+}
+
+static bool is_ok(struct soon_bench_case *bench_case)
+{
+	enum case_state state;
+
+	case_lock(bench_case);
+	state = bench_case->state;
+	case_unlock(bench_case);
+	return state == CASE_OK;
 }
 
 SOON_PRINTF(2, 3)
@@ -174,6 +187,17 @@ static void meet(struct meeting *meeting)
 	}
 }
 
+/* Context switches of the process for a task, whose work others may do, of the thread otherwise. */
+static int64_t switch_count(const soon_bench *bench)
+{
+	bool is_task = bench->bench_case->def->kind == SOON_BENCH_TASK;
+	struct rusage usage;
+
+	if (getrusage(is_task ? RUSAGE_SELF : RUSAGE_THREAD, &usage) != 0)
+		return 0;
+	return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
 uint64_t soon_bench_begin(soon_bench *bench)
 {
 	if (bench->is_begun) {
@@ -181,18 +205,23 @@ uint64_t soon_bench_begin(soon_bench *bench)
 		return 0;
 	}
 	bench->is_begun = true;
+	probe_init(&bench->probe, bench->bench_case->how);
 	if (bench->meeting != NULL)
 		meet(bench->meeting);
+	bench->switches = switch_count(bench);
 	bench->cpu_start_ns = clock_ns(bench->cpu_clock);
 	bench->wall_start_ns = clock_ns(CLOCK_MONOTONIC);
+	probe_on(&bench->probe); /* our own calls are outside; without a probe it is a comparison */
 	return bench->turns;
 }
 
 bool soon_bench_end(soon_bench *bench)
 {
 	if (bench->is_begun && !bench->is_ended) {
+		probe_off(&bench->probe);
 		bench->wall_end_ns = clock_ns(CLOCK_MONOTONIC);
 		bench->cpu_ns = clock_ns(bench->cpu_clock) - bench->cpu_start_ns;
+		bench->switches = switch_count(bench) - bench->switches;
 		bench->is_ended = true;
 	}
 	return false;
@@ -200,6 +229,7 @@ bool soon_bench_end(soon_bench *bench)
 
 void soon_bench_pause(soon_bench *bench)
 {
+	probe_off(&bench->probe);
 	bench->paused_wall_ns = clock_ns(CLOCK_MONOTONIC);
 	bench->paused_cpu_ns = clock_ns(bench->cpu_clock);
 }
@@ -208,16 +238,39 @@ void soon_bench_resume(soon_bench *bench)
 {
 	bench->cpu_start_ns += clock_ns(bench->cpu_clock) - bench->paused_cpu_ns;
 	bench->wall_start_ns += clock_ns(CLOCK_MONOTONIC) - bench->paused_wall_ns;
+	probe_on(&bench->probe);
+}
+
+/* Binds the calling thread to the CPU of its turn. */
+static void bind_to_cpu(const soon_bench *bench)
+{
+	const cpu_set_t *cpus = bench->bench_case->cpus;
+	unsigned left = bench->thread % (unsigned)CPU_COUNT(cpus);
+	cpu_set_t one;
+
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, cpus) || left-- > 0)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (sched_setaffinity(0, sizeof(one), &one) != 0)
+			case_fail(bench->bench_case, "CPU %u: %s", cpu, strerror(errno));
+		return;
+	}
 }
 
 /* Runs the body and judges whether it kept the rules. */
 static void part_run(soon_bench *bench)
 {
+	if (bench->bench_case->cpus != NULL)
+		bind_to_cpu(bench);
 	bench->bench_case->def->run(bench);
+	probe_off(&bench->probe);
+	probe_fini(&bench->probe);
 	/* Nobody waits for one that left before its loop. */
 	if (!bench->is_begun && bench->meeting != NULL)
 		meet(bench->meeting);
-	if (bench->bench_case->state != CASE_OK)
+	if (!is_ok(bench->bench_case))
 		return;
 	if (!bench->is_begun)
 		soon_bench_fail(bench, "the body has no soon_bench_each loop");
@@ -225,8 +278,22 @@ static void part_run(soon_bench *bench)
 		soon_bench_fail(bench, "the soon_bench_each loop was left before its end");
 }
 
+static const char *io_name(void)
+{
+	switch (soon_io_backend(NULL)) {
+	case SOON_IO_URING:
+		return "io_uring";
+	case SOON_IO_EPOLL:
+		return "epoll";
+	case SOON_IO_AUTO:
+		break;
+	}
+	return "";
+}
+
 static int part_task(soon_bench *bench)
 {
+	bench->bench_case->io = io_name();
 	part_run(bench);
 	return 0;
 }
@@ -239,7 +306,7 @@ static void *part_thread(void *bench)
 
 static int run_in_task(soon_bench *bench)
 {
-	int rc = soon_run(part_task, bench);
+	int rc = soon_run_with(&(soon_opts){ .cores = 1 }, part_task, bench);
 
 	if (rc < 0)
 		case_fail(bench->bench_case, "soon_run: %s", strerror(-rc));
@@ -277,11 +344,13 @@ static int run_on_threads(soon_bench *parts, unsigned count)
 	return -err;
 }
 
-static int64_t switch_count(void)
+/* Allocations are counted by the process: each thread has all of them, about. */
+static void add_counts(const struct probe_counts *counts, bool is_first, struct probe_counts *sum)
 {
-	struct rusage usage;
-
-	return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nvcsw + usage.ru_nivcsw : 0;
+	if (is_first)
+		sum->allocations = counts->allocations;
+	sum->allocated_bytes += counts->allocated_bytes;
+	sum->instructions += counts->instructions;
 }
 
 /* Puts the parts together. */
@@ -296,6 +365,8 @@ static void gather(const soon_bench *parts, unsigned count, struct sample *sampl
 		if (parts[i].wall_end_ns > end_ns)
 			end_ns = parts[i].wall_end_ns;
 		sample->cpu_ns += parts[i].cpu_ns;
+		sample->switches += parts[i].switches;
+		add_counts(&parts[i].probe.counts, i == 0, &sample->counts);
 		for (unsigned k = 0; k < CASE_COUNTERS_MAX; k++)
 			sample->counters[k] += parts[i].counters[k];
 	}
@@ -307,8 +378,6 @@ static void take(struct soon_bench_case *bench_case, soon_bench *parts, unsigned
 {
 	struct meeting meeting = { .count = count };
 	bool is_task = bench_case->def->kind == SOON_BENCH_TASK;
-	int64_t switches = switch_count();
-	uint64_t allocations = soon_mem_count();
 	int rc = 0;
 
 	for (unsigned i = 0; i < count; i++)
@@ -318,6 +387,7 @@ static void take(struct soon_bench_case *bench_case, soon_bench *parts, unsigned
 			.thread = i,
 			.cpu_clock = is_task ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_THREAD_CPUTIME_ID,
 			.turns = sample->turns,
+			.probe.instructions_fd = -1,
 		};
 	if (bench_case->def->setup != NULL)
 		rc = bench_case->def->setup(&parts[0]);
@@ -334,21 +404,21 @@ static void take(struct soon_bench_case *bench_case, soon_bench *parts, unsigned
 	if (bench_case->def->teardown != NULL)
 		bench_case->def->teardown(&parts[0]);
 	gather(parts, count, sample);
-	sample->switches = switch_count() - switches;
-	sample->allocations = soon_mem_count() - allocations;
 }
 
 int sample_take(struct soon_bench_case *bench_case, uint64_t turns, struct sample *ret_sample)
 {
-	unsigned count = bench_case->def->threads > 1 ? bench_case->def->threads : 1;
+	unsigned count = bench_case->threads;
 	soon_bench *parts = calloc(count, sizeof(*parts));
 	struct sample sample = { .turns = turns };
+	int64_t start_ns = now_ns();
 
 	if (parts == NULL)
 		case_fail(bench_case, "no memory");
 	else
 		take(bench_case, parts, count, &sample);
 	free(parts);
+	sample.elapsed_ns = now_ns() - start_ns;
 	if (bench_case->state != CASE_OK)
 		return -ECANCELED;
 	*ret_sample = sample;
@@ -367,26 +437,32 @@ static uint64_t grow(const struct sample *sample, int64_t sample_ns)
 	return (uint64_t)((double)sample->turns * factor) + 1;
 }
 
-int sample_calibrate(struct soon_bench_case *bench_case, int64_t sample_ns, int64_t warmup_ns)
+/* It takes so much longer than what is timed of it that nobody would wait for more. */
+static bool is_mostly_paused(const struct sample *sample, int64_t sample_ns)
 {
-	int64_t start_ns = clock_ns(CLOCK_MONOTONIC);
+	return sample->elapsed_ns >= PAUSED_NS_MAX && sample->elapsed_ns / 10 >= sample_ns;
+}
+
+int sample_calibrate(struct soon_bench_case *bench_case, int64_t sample_ns, int64_t warmup_ns,
+	const volatile sig_atomic_t *stop)
+{
+	int64_t start_ns = now_ns();
 	uint64_t turns = 1;
 
-	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
+	for (;;) {
 		struct sample sample;
-		int rc = sample_take(bench_case, turns, &sample);
+		int rc = *stop ? -EINTR : sample_take(bench_case, turns, &sample);
 
 		if (rc < 0)
 			return rc;
-		if (sample.wall_ns < sample_ns)
+		if (sample.wall_ns < sample_ns && !is_mostly_paused(&sample, sample_ns))
 			turns = grow(&sample, sample_ns);
-		else if (clock_ns(CLOCK_MONOTONIC) - start_ns >= warmup_ns)
+		else if (now_ns() - start_ns >= warmup_ns)
 			break;
 		if (turns > TURNS_MAX) {
 			case_fail(bench_case,
-				"%" PRIu64
-				" turns took no time: was the loop left out by the optimiser? "
-				"See soon_bench_keep",
+				"%" PRIu64 " turns took no time: was the loop left out by the "
+				"optimiser? See soon_bench_keep",
 				sample.turns);
 			return -ECANCELED;
 		}

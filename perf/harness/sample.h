@@ -10,6 +10,10 @@
 
 #include <soon/bench.h>
 
+#include "probe.h"
+
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #define CASE_NAME_BYTES    160
@@ -25,16 +29,21 @@ enum case_state {
 
 /* What one sample measured, for all of its turns. */
 struct sample {
-	uint64_t turns; /* of each thread */
+	uint64_t turns;     /* of each thread */
+	int64_t elapsed_ns; /* set-up, pauses and all */
 	int64_t wall_ns;
 	int64_t cpu_ns;   /* of the threads that ran the body; of the process for SOON_BENCH_TASK */
-	int64_t switches; /* context switches of the process, of both kinds */
-	uint64_t allocations; /* asked of soon_malloc by the process */
+	int64_t switches; /* context switches of the same, of both kinds */
+	struct probe_counts counts;
 	double counters[CASE_COUNTERS_MAX];
 };
 
 struct soon_bench_case {
 	const soon_bench_def *def;
+	unsigned threads;      /* at least 1 */
+	enum probe_how how;    /* of the samples that are taken next */
+	const char *io;        /* the back end that a task's run used; "" */
+	const cpu_set_t *cpus; /* the threads are bound to one each, in turn; NULL: they are not */
 	int64_t param;
 	bool has_param;
 	char name[CASE_NAME_BYTES];
@@ -56,8 +65,10 @@ int sample_take(struct soon_bench_case *bench_case, uint64_t turns, struct sampl
 
 /*
  * Finds a number of turns that takes `sample_ns` or longer, and sets it, having warmed up for
- * `warmup_ns` at least. Errors: as sample_take.
+ * `warmup_ns` at least. Where pauses take most of the time it makes do with fewer turns.
+ * Errors: as sample_take; -EINTR `*stop` became true.
  */
-int sample_calibrate(struct soon_bench_case *bench_case, int64_t sample_ns, int64_t warmup_ns);
+int sample_calibrate(struct soon_bench_case *bench_case, int64_t sample_ns, int64_t warmup_ns,
+	const volatile sig_atomic_t *stop);
 
 #endif

@@ -5,8 +5,8 @@
  * Times of a computer are not normal: they have a floor and a long tail. So nothing here looks at
  * means and deviations; ranks and medians only.
  *
- * See: Mann and Whitney 1947; Wilcoxon 1945; Efron and Tibshirani, Introduction to the Bootstrap;
- * Hyndman and Fan 1996 for quantiles.
+ * See: Mann and Whitney 1947; Dixon and Mood 1946 for the sign test; Efron and Tibshirani,
+ * Introduction to the Bootstrap; Hyndman and Fan 1996 for quantiles.
  */
 #include "stats.h"
 
@@ -165,54 +165,26 @@ int stats_mann_whitney(
 	return 0;
 }
 
-/* In how many ways a sum of some of the ranks 1 to n is each number: the product of 1 + x^i. */
-static int exact_signed_rank(size_t n, size_t limit, double *ret_p)
+int stats_sign(const double *differences, size_t count, double *ret_p)
 {
-	size_t ways_count = n * (n + 1) / 2 + 1;
-	double *ways = calloc(ways_count, sizeof(*ways));
-
-	if (ways == NULL)
-		return -ENOMEM;
-	ways[0] = 1;
-	for (size_t i = 1; i <= n; i++) {
-		for (size_t k = ways_count; k-- > i;)
-			ways[k] += ways[k - i];
-	}
-	*ret_p = exact_two_sided(ways, ways_count, limit);
-	free(ways);
-	return 0;
-}
-
-int stats_signed_rank(const double *differences, size_t count, double *ret_p)
-{
-	struct ranking ranking;
-	struct ranked *all;
-	size_t left = 0;
-	double n;
-	double w;
-	double variance;
+	size_t up = 0;
+	size_t down = 0;
+	size_t fewer;
+	double all_log;
+	double below = 0;
 
 	if (count == 0)
 		return -EINVAL;
-	all = malloc(count * sizeof(*all));
-	if (all == NULL)
-		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
-		if (differences[i] > 0 || differences[i] < 0)
-			all[left++] = (struct ranked){ fabs(differences[i]), differences[i] > 0 };
+		up += differences[i] > 0;
+		down += differences[i] < 0;
 	}
-	ranking = rank(all, left);
-	free(all);
-	if (left == 0) {
-		*ret_p = 1;
-		return 0;
-	}
-	n = (double)left;
-	w = fmin(ranking.first_sum, n * (n + 1) / 2 - ranking.first_sum);
-	if (ranking.tie_sum == 0 && left <= EXACT_COUNT_MAX)
-		return exact_signed_rank(left, (size_t)w, ret_p);
-	variance = n * (n + 1) * (2 * n + 1) / 24 - ranking.tie_sum / 48;
-	*ret_p = two_tails(fmax(0, n * (n + 1) / 4 - w - 0.5) / sqrt(variance));
+	fewer = up < down ? up : down;
+	/* By logarithms: the ways of a thousand coins are beyond what a double can count. */
+	all_log = lgamma((double)(up + down) + 1) - (double)(up + down) * M_LN2;
+	for (size_t i = 0; i <= fewer; i++)
+		below += exp(all_log - lgamma((double)i + 1) - lgamma((double)(up + down - i) + 1));
+	*ret_p = fmin(1, 2 * below);
 	return 0;
 }
 
@@ -252,13 +224,59 @@ size_t stats_random_below(struct stats_random *random, size_t count)
 	return (size_t)(((stats_random_next(random) >> 32) * (uint64_t)count) >> 32);
 }
 
-/* The median of as many values, drawn with replacement. */
+/*
+ * The median of as many values, drawn with replacement. Of sorted values it is enough to count how
+ * often each was drawn: no resample is sorted.
+ */
 static double resampled_median(
-	struct stats_random *random, const double *values, size_t count, double *scratch)
+	struct stats_random *random, const double *sorted, size_t count, uint32_t *drawn)
 {
-	for (size_t i = 0; i < count; i++)
-		scratch[i] = values[stats_random_below(random, count)];
-	return stats_median(scratch, count);
+	size_t low = (count - 1) / 2;
+	size_t high = count / 2;
+	size_t passed = 0;
+	size_t i = 0;
+	double lower;
+
+	memset(drawn, 0, count * sizeof(*drawn));
+	for (size_t k = 0; k < count; k++)
+		drawn[stats_random_below(random, count)]++;
+	while (passed + drawn[i] <= low)
+		passed += drawn[i++];
+	lower = sorted[i];
+	while (passed + drawn[i] <= high)
+		passed += drawn[i++];
+	return lower + (sorted[i] - lower) / 2;
+}
+
+/* Memory for the resampled values, sorted values of both sides, and counts; one piece. */
+struct room {
+	double *resampled;
+	double *a;
+	double *b;
+	uint32_t *drawn;
+};
+
+static int make_room(
+	const double *a, size_t a_count, const double *b, size_t b_count, struct room *ret_room)
+{
+	size_t most = a_count > b_count ? a_count : b_count;
+	double *all = malloc((STATS_RESAMPLE_COUNT + a_count + b_count) * sizeof(*all) +
+		most * sizeof(uint32_t));
+
+	if (all == NULL)
+		return -ENOMEM;
+	*ret_room = (struct room){
+		.resampled = all,
+		.a = all + STATS_RESAMPLE_COUNT,
+		.b = all + STATS_RESAMPLE_COUNT + a_count,
+		.drawn = (uint32_t *)(all + STATS_RESAMPLE_COUNT + a_count + b_count),
+	};
+	memcpy(ret_room->a, a, a_count * sizeof(*a));
+	stats_sort(ret_room->a, a_count);
+	if (b_count > 0)
+		memcpy(ret_room->b, b, b_count * sizeof(*b));
+	stats_sort(ret_room->b, b_count);
+	return 0;
 }
 
 /* The bounds that cut off the two ends of resampled values, which get sorted. */
@@ -272,29 +290,23 @@ static void cut_ends(double *resampled, double confidence, struct stats_interval
 int stats_ratio_of_medians(const double *a, size_t a_count, const double *b, size_t b_count,
 	double confidence, uint64_t seed, struct stats_interval *ret_ratio)
 {
-	size_t scratch_count = a_count > b_count ? a_count : b_count;
 	struct stats_random random;
-	double *ratios;
-	double *scratch;
+	struct room room;
 
 	if (a_count == 0 || b_count == 0)
 		return -EINVAL;
-	ratios = malloc((STATS_RESAMPLE_COUNT + scratch_count) * sizeof(*ratios));
-	if (ratios == NULL)
+	if (make_room(a, a_count, b, b_count, &room) < 0)
 		return -ENOMEM;
-	scratch = ratios + STATS_RESAMPLE_COUNT;
 	stats_random_init(&random, seed);
 	for (size_t i = 0; i < STATS_RESAMPLE_COUNT; i++) {
-		double base = resampled_median(&random, a, a_count, scratch);
+		double base = resampled_median(&random, room.a, a_count, room.drawn);
 
-		ratios[i] = resampled_median(&random, b, b_count, scratch) / base;
+		room.resampled[i] = resampled_median(&random, room.b, b_count, room.drawn) / base;
 	}
-	cut_ends(ratios, confidence, ret_ratio);
-	memcpy(scratch, a, a_count * sizeof(*a));
-	ret_ratio->value = 1 / stats_median(scratch, a_count);
-	memcpy(scratch, b, b_count * sizeof(*b));
-	ret_ratio->value *= stats_median(scratch, b_count);
-	free(ratios);
+	cut_ends(room.resampled, confidence, ret_ratio);
+	ret_ratio->value =
+		stats_quantile(room.b, b_count, 0.5) / stats_quantile(room.a, a_count, 0.5);
+	free(room.resampled);
 	return 0;
 }
 
@@ -302,21 +314,17 @@ int stats_median_interval(const double *values, size_t count, double confidence,
 	struct stats_interval *ret_median)
 {
 	struct stats_random random;
-	double *medians;
-	double *scratch;
+	struct room room;
 
 	if (count == 0)
 		return -EINVAL;
-	medians = malloc((STATS_RESAMPLE_COUNT + count) * sizeof(*medians));
-	if (medians == NULL)
+	if (make_room(values, count, NULL, 0, &room) < 0)
 		return -ENOMEM;
-	scratch = medians + STATS_RESAMPLE_COUNT;
 	stats_random_init(&random, seed);
 	for (size_t i = 0; i < STATS_RESAMPLE_COUNT; i++)
-		medians[i] = resampled_median(&random, values, count, scratch);
-	cut_ends(medians, confidence, ret_median);
-	memcpy(scratch, values, count * sizeof(*values));
-	ret_median->value = stats_median(scratch, count);
-	free(medians);
+		room.resampled[i] = resampled_median(&random, room.a, count, room.drawn);
+	cut_ends(room.resampled, confidence, ret_median);
+	ret_median->value = stats_quantile(room.a, count, 0.5);
+	free(room.resampled);
 	return 0;
 }

@@ -38,10 +38,11 @@ int stats_mann_whitney(
 	const double *a, size_t a_count, const double *b, size_t b_count, double *ret_p);
 
 /*
- * Wilcoxon's signed rank test, two-sided, of whether differences lie around 0. Zeros are left out.
- * Exact without ties for at most 50 differences. Returns, errors: as above; no difference left: 1.
+ * The sign test, two-sided, of whether differences lie around 0: how likely coins would give as
+ * many of one sign. Zeros are left out. It asks for nothing of their distribution, and how far out
+ * one lies does not count. Exact. Returns, errors: as above, without -ENOMEM; all zero: 1.
  */
-int stats_signed_rank(const double *differences, size_t count, double *ret_p);
+int stats_sign(const double *differences, size_t count, double *ret_p);
 
 /*
  * The ratio of the medians, b / a, with the interval that holds it with `confidence` (0.95), by the

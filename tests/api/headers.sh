@@ -6,7 +6,7 @@ set -euo pipefail
 root=$1
 shift
 includes=(-I "$root/core/include" -I "$root/uring/include" -I "$root/net/include"
-	-I "$root/tests/kit/include")
+	-I "$root/tests/kit/include" -I "$root/perf/include")
 flags=(-pedantic -Wall -Wextra -Werror -fsyntax-only)
 failed=0
 

@@ -25,6 +25,9 @@ if [ -n "$criterion" ]; then
 	"$tmp/build/stranger_test"
 	"$tmp/build/stranger_test_static"
 fi
+for bench in "$tmp"/build/stranger_bench*; do
+	[ ! -x "$bench" ] || "$bench" --samples=1 --time=1ms --warmup=1ms
+done
 echo "find_package: shared and static"
 
 export PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig"
@@ -39,6 +42,13 @@ build_tests() {
 	LD_LIBRARY_PATH=$prefix/$libdir "$tmp/test"
 }
 build_tests
+build_bench() {
+	[ -e "$prefix/$libdir/pkgconfig/soon-bench.pc" ] || return 0
+	read -ra flags <<<"$(pkg-config "$@" --cflags --libs soon-bench)"
+	"$cc" -std=gnu11 -Wall -Wextra -Werror "$here/stranger/bench.c" -o "$tmp/bench" "${flags[@]}"
+	LD_LIBRARY_PATH=$prefix/$libdir "$tmp/bench" --list
+}
+build_bench
 
 # Without the shared library beside it the linker takes the static one.
 rm "$prefix/$libdir"/libsoon.so*
@@ -46,4 +56,5 @@ read -ra flags <<<"$(pkg-config --static --cflags --libs soon)"
 "$cc" -std=gnu11 -Wall -Wextra -Werror "$source" -o "$tmp/static" "${flags[@]}"
 "$tmp/static"
 build_tests --static
+build_bench --static
 echo "pkg-config: shared and static"

@@ -59,24 +59,35 @@ typedef struct soon_bench_def {
 	 * set-up (negative errno) fails the benchmark. */
 	int (*setup)(soon_bench *bench);
 	void (*teardown)(soon_bench *bench);
-	/* The benchmark runs once for each, as "name/8"; see SOON_BENCH_PARAMS. */
+	/*
+	 * The benchmark runs once for each, as "name/8"; see SOON_BENCH_PARAMS. With three or more
+	 * it is told how the time grows with them: as 1, log n, n, n log n or n^2.
+	 */
 	const int64_t *params;
 	const char *param_name; /* for reports */
-	bool fit;               /* tell how the time grows with the parameter: 1, log n, n, ... */
-	/* Nanoseconds a sample takes at least; 0: 10 ms. */
+	/* Nanoseconds a sample takes at least; 0: 1 ms. */
 	int64_t sample_ns;
+	const char *compiler;        /* for the result; SOON_BENCH fills it in */
 	struct soon_bench_def *next; /* private: the list of soon_bench_add */
 } soon_bench_def;
 
 /* A list of parameters, for soon_bench_def.params; it ends with INT64_MIN. */
 #define SOON_BENCH_PARAMS(...) ((const int64_t[]){ __VA_ARGS__, INT64_MIN })
 
+#ifdef __clang__
+#define SOON__BENCH_COMPILER __VERSION__
+#else
+#define SOON__BENCH_COMPILER "gcc " __VERSION__
+#endif
+
 /* Defines a benchmark and adds it: SOON_BENCH(name, .field = value, ...) { body }. */
-#define SOON_BENCH(ident, ...)                                                                     \
+#define SOON_BENCH(...) SOON__BENCH(__VA_ARGS__, )
+#define SOON__BENCH(ident, ...)                                                                    \
 	static void soon__bench_##ident(soon_bench *bench);                                        \
-	static soon_bench_def soon__bench_def_##ident = {                                          \
-		.name = #ident, .run = soon__bench_##ident, ##__VA_ARGS__                          \
-	};                                                                                         \
+	static soon_bench_def soon__bench_def_##ident = { .name = #ident,                          \
+		.run = soon__bench_##ident,                                                        \
+		.compiler = SOON__BENCH_COMPILER,                                                  \
+		__VA_ARGS__ };                                                                     \
 	__attribute__((constructor)) static void soon__bench_add_##ident(void)                     \
 	{                                                                                          \
 		soon_bench_add(&soon__bench_def_##ident);                                          \
@@ -92,9 +103,10 @@ SOON_API void soon_bench_add(soon_bench_def *def);
 
 /*
  * Runs the program's benchmarks as its command line says (--help lists it) and prints the results.
+ * Sets the sink for reports: those of level INFO are left out, others go to stderr.
  * Returns: an exit code: 0; 1 a benchmark failed; 2 wrong usage; 3 nothing matched.
  */
-SOON_API int soon_bench_main(int argc, char **argv);
+SOON_API SOON_NODISCARD int soon_bench_main(int argc, char **argv);
 
 /* Turns as often as is needed, timed from its first turn to its last. Not to be left by break. */
 #define soon_bench_each(bench)                                                                     \
@@ -106,8 +118,8 @@ SOON_API SOON_NODISCARD uint64_t soon_bench_begin(soon_bench *bench);
 SOON_API bool soon_bench_end(soon_bench *bench);
 
 /*
- * Leaves out the time until soon_bench_resume, inside the loop. Each pair costs some 100 ns and
- * lets them into the figure: only for turns that take far longer.
+ * Leaves out the time until soon_bench_resume, inside the loop. Each pair lets some 100 ns into the
+ * figure, and a microsecond into that of CPU time: only for turns that take far longer.
  */
 SOON_API void soon_bench_pause(soon_bench *bench);
 SOON_API void soon_bench_resume(soon_bench *bench);

@@ -270,7 +270,7 @@ SOON_TEST_PLAIN(result, mutated_files_do_no_harm, .init = set_up, .fini = tear_d
 	result_free(result);
 	changed = malloc(2 * length);
 	cr_assert_not_null(changed);
-	for (int round = 0; round < 1500; round++) {
+	for (int round = 0; round < 400; round++) {
 		size_t at = next_random(&state) % length, size = next_random(&state) % 40;
 		size_t kept = at + size < length ? at + size : length, end = length;
 
@@ -292,7 +292,7 @@ SOON_TEST_PLAIN(result, mutated_files_do_no_harm, .init = set_up, .fini = tear_d
 		refused++;
 		cr_expect_eq(strncmp(error.text, path, strlen(path)), 0, "%s", error.text);
 	}
-	cr_expect_gt(refused, 500, "%d", refused);
+	cr_expect_gt(refused, 150, "%d", refused);
 	free(changed);
 }
 
@@ -338,7 +338,7 @@ SOON_TEST_PLAIN(result, errors_name_file_and_place, .init = set_up, .fini = tear
 		{ "\"version\": 1", "\"version\": 0", "$.version", -EBADMSG },
 		{ "\"version\": 1", "\"version\": 1.5", "$.version: is a number", -EBADMSG },
 		{ "\"kind\": \"bench\"", "\"kind\": \"song\"", "$.kind: is 'song'", -EBADMSG },
-		{ "\"session\": ", "\"sesion\": ", "$.session: is missing", -EBADMSG },
+		{ "\"session\": ", "\"season\": ", "$.session: is missing", -EBADMSG },
 		{ "\"name\": \"b", "\"name\": \"\\u0000b", "u0000", -EBADMSG },
 		{ "\"partial\": false", "\"partial\": 0", "$.partial: is an integer", -EBADMSG },
 		{ "\"cpu_count\":", "\"cpu_count\":-", "$.environment.cpu_count: is negative",

@@ -80,20 +80,28 @@ SOON_TEST_PLAIN(stats, normal_approximation_meets_the_exact_one)
 	cr_expect_lt(exact, 0.2);
 }
 
-SOON_TEST_PLAIN(stats, signed_rank_as_in_the_tables)
+SOON_TEST_PLAIN(stats, sign_test_as_coins_fall)
 {
 	static const double all_up[] = { 1, 2, 3, 4, 5 };
-	/* n = 8, W = 3: 5 of 256 sums are at most 3, on each side. */
-	static const double mostly_up[] = { -1, -2, 3, 4, 5, 6, 7, 8 };
-	static const double none[] = { 0, 0 };
+	/* 1 + 8 + 28 of 256 falls of eight coins have at most two heads. */
+	static const double mostly_up[] = { -1, -2000, 3, 4, 5, 6, 7, 8, 0 };
+	static const double even[] = { 1, -1 }, none[] = { 0, 0 };
+	static double many[5000];
 	double p = -1;
 
-	cr_assert_eq(stats_signed_rank(all_up, 5, &p), 0);
+	cr_assert_eq(stats_sign(all_up, 5, &p), 0);
 	cr_expect_float_eq(p, 2.0 / 32, 1e-12);
-	cr_assert_eq(stats_signed_rank(mostly_up, 8, &p), 0);
-	cr_expect_float_eq(p, 2 * 5.0 / 256, 1e-12);
-	cr_assert_eq(stats_signed_rank(none, 2, &p), 0);
+	cr_assert_eq(stats_sign(mostly_up, 9, &p), 0);
+	cr_expect_float_eq(p, 2 * 37.0 / 256, 1e-12);
+	cr_assert_eq(stats_sign(even, 2, &p), 0);
 	cr_expect_eq(p, 1);
+	cr_assert_eq(stats_sign(none, 2, &p), 0);
+	cr_expect_eq(p, 1);
+	/* Three standard deviations of 5000 coins. */
+	for (int i = 0; i < 5000; i++)
+		many[i] = i < 2500 + 106 ? 1 : -1;
+	cr_assert_eq(stats_sign(many, 5000, &p), 0);
+	cr_expect_float_eq(p, 0.0028, 0.0002, "%g", p);
 }
 
 SOON_TEST_PLAIN(stats, equal_values_tell_nothing)
@@ -126,7 +134,7 @@ SOON_TEST_PLAIN(stats, tests_raise_as_many_false_alarms_as_they_say)
 {
 	struct stats_random random;
 	double a[20], b[20], differences[20], p;
-	int rank_alarms = 0, signed_alarms = 0, misses = 0;
+	int rank_alarms = 0, sign_alarms = 0, misses = 0;
 
 	stats_random_init(&random, 42);
 	for (int round = 0; round < ROUND_COUNT; round++) {
@@ -138,15 +146,15 @@ SOON_TEST_PLAIN(stats, tests_raise_as_many_false_alarms_as_they_say)
 			differences[i] = a[i] - b[i];
 		cr_assert_eq(stats_mann_whitney(a, 20, b, 20, &p), 0);
 		rank_alarms += p < 0.05;
-		cr_assert_eq(stats_signed_rank(differences, 20, &p), 0);
-		signed_alarms += p < 0.05;
+		cr_assert_eq(stats_sign(differences, 20, &p), 0);
+		sign_alarms += p < 0.05;
 		cr_assert_eq(
 			stats_ratio_of_medians(a, 20, b, 20, 0.95, random.state[0], &ratio), 0);
 		misses += ratio.low > 1 || ratio.high < 1;
 	}
 	/* 5 % and three standard deviations: the seed is fixed, so this is no gamble. */
 	cr_expect_lt(rank_alarms, 33, "%d", rank_alarms);
-	cr_expect_lt(signed_alarms, 33, "%d", signed_alarms);
+	cr_expect_lt(sign_alarms, 33, "%d", sign_alarms);
 	cr_expect_lt(misses, 33, "%d", misses);
 	cr_expect_gt(rank_alarms, 7, "%d", rank_alarms);
 }
@@ -191,7 +199,7 @@ SOON_TEST_PLAIN(stats, empty_samples_are_refused)
 
 	cr_expect_eq(stats_mann_whitney(&one, 0, &one, 1, &p), -EINVAL);
 	cr_expect_eq(stats_mann_whitney(&one, 1, &one, 0, &p), -EINVAL);
-	cr_expect_eq(stats_signed_rank(&one, 0, &p), -EINVAL);
+	cr_expect_eq(stats_sign(&one, 0, &p), -EINVAL);
 	cr_expect_eq(stats_ratio_of_medians(&one, 0, &one, 1, 0.95, 1, &interval), -EINVAL);
 	cr_expect_eq(stats_median_interval(&one, 0, 0.95, 1, &interval), -EINVAL);
 }

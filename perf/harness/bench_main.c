@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/* bench_main.c: what the main function of every benchmark program calls. */
+#include <soon/report.h>
+
+#include "cases.h"
+#include "measure.h"
+#include "options.h"
+#include "show.h"
+#include "watch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NOTHING = 3,
+};
+
+/* A run of the program. */
+struct session {
+	struct options options;
+	struct cases cases;
+	struct result *result;
+	FILE *out; /* where people look; NULL: quiet */
+	bool has_failed;
+};
+
+static volatile sig_atomic_t is_interrupted;
+
+static void on_interrupt(int signal_number)
+{
+	(void)signal_number;
+	is_interrupted = 1;
+}
+
+/* A second SIGINT ends the process; of SIGTERM some send two, to the process and its group. */
+static void catch_interrupts(void)
+{
+	struct sigaction action = { .sa_handler = on_interrupt };
+
+	(void)sigaction(SIGTERM, &action, NULL);
+	action.sa_flags = (int)SA_RESETHAND;
+	(void)sigaction(SIGINT, &action, NULL);
+}
+
+/* Each sample of a task is a run, which tells its back end: stderr gets what matters only. */
+static int take_report(const soon_report *report, void *unused)
+{
+	(void)unused;
+	return report->level == SOON_REPORT_INFO ? 0 : -EAGAIN;
+}
+
+static bool is_wanted(const struct options *options, const char *name)
+{
+	if (options->exact != NULL)
+		return strcmp(name, options->exact) == 0;
+	return !options->has_filter || regexec(&options->filter, name, 0, NULL, 0) == 0;
+}
+
+/* Keeps what the options ask for. */
+static void select_cases(struct session *session)
+{
+	struct cases *cases = &session->cases;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < cases->count; i++) {
+		if (!is_wanted(&session->options, cases->list[i].name))
+			continue;
+		if (kept != i)
+			cases->list[kept] = cases->list[i];
+		if (session->options.is_pinned)
+			cases->list[kept].cpus = &session->options.cpus;
+		kept++;
+	}
+	cases->count = kept;
+}
+
+/* For watch.c, whose marks are all that is wanted. Ends here, whatever exit handlers would do. */
+static _Noreturn void take_one_sample(struct session *session)
+{
+	struct soon_bench_case *bench_case = &session->cases.list[0];
+	struct sample sample;
+
+	bench_case->how = PROBE_MARKS;
+	_exit(sample_take(bench_case, session->options.one_sample_turns, &sample) < 0 ? 1 : 0);
+}
+
+static int no_memory(void)
+{
+	(void)fputs("no memory\n", stderr);
+	return EXIT_FAILED;
+}
+
+/* What was asked for and cannot be had, once, by name. */
+static void show_missing(const struct session *session)
+{
+	const char *allocations = probe_allocations_missing();
+	const char *instructions = watch_instructions_missing();
+	const char *syscalls = watch_syscalls_missing();
+
+	if (!session->options.has_counters)
+		return;
+	if (allocations != NULL)
+		(void)fprintf(session->out, "note: no allocations: %s\n", allocations);
+	if (syscalls != NULL)
+		(void)fprintf(session->out, "note: no system_calls: %s\n", syscalls);
+	if (instructions != NULL)
+		(void)fprintf(session->out, "note: no instructions: %s\n", instructions);
+}
+
+static int measure_all(struct session *session)
+{
+	struct result *result = session->result;
+	size_t width = 24;
+	int rc = 0;
+
+	for (size_t i = 0; i < session->cases.count; i++) {
+		size_t length = strlen(session->cases.list[i].name);
+
+		width = length > width ? length : width;
+	}
+	if (session->out != NULL) {
+		show_environment(session->out, &result->environment);
+		show_head(session->out, (int)width);
+	}
+	for (size_t i = 0; rc == 0 && i < session->cases.count; i++) {
+		rc = measure_case(
+			&session->cases.list[i], &session->options, &is_interrupted, result);
+		if (rc < 0)
+			break;
+		if (session->cases.list[i].state == CASE_FAILED)
+			session->has_failed = true;
+		if (session->out != NULL) {
+			show_entry(session->out, (int)width, result->entries[i]);
+			(void)fflush(session->out);
+		}
+	}
+	if (session->out != NULL) {
+		show_fits(session->out, result);
+		show_missing(session);
+	}
+	return rc;
+}
+
+/* What could be measured is kept, also when not all was. */
+static int write_result(struct session *session, int rc)
+{
+	struct result_error error;
+
+	if (rc == -EINTR) {
+		session->result->is_partial = true;
+		session->result->partial_reason = "interrupted";
+		(void)fputs("interrupted: what was measured before is kept\n", stderr);
+	}
+	if (session->options.out != NULL &&
+		result_write(session->result, session->options.out, &error) < 0) {
+		(void)fprintf(stderr, "%s\n", error.text);
+		return EXIT_NOTHING;
+	}
+	return rc < 0 || session->has_failed ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run(struct session *session, int argc, char **argv)
+{
+	const char *compiler = session->cases.list[0].def->compiler;
+	bool is_taken = session->options.out != NULL && strcmp(session->options.out, "-") == 0;
+	int rc;
+
+	session->result = result_create(RESULT_BENCH);
+	if (session->result == NULL)
+		return no_memory();
+	rc = result_environment_read(session->result, argc, argv);
+	if (rc < 0)
+		return no_memory();
+	if (compiler != NULL)
+		session->result->environment.compiler = compiler;
+	session->result->name = session->options.name;
+	session->out = session->options.is_quiet ? NULL : is_taken ? stderr : stdout;
+	catch_interrupts();
+	soon_on_report(take_report, NULL);
+	rc = measure_all(session);
+	return rc == -ENOMEM ? no_memory() : write_result(session, rc);
+}
+
+static int list(const struct session *session)
+{
+	for (size_t i = 0; i < session->cases.count; i++)
+		(void)printf("%s\n", session->cases.list[i].name);
+	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_NOTHING;
+}
+
+int soon_bench_main(int argc, char **argv)
+{
+	static struct session session;
+	int status = EXIT_USAGE;
+	int rc;
+
+	session = (struct session){ 0 };
+	options_read(&session.options, argc, argv);
+	rc = cases_make(session.options.threads, &session.cases);
+	if (rc == 0)
+		select_cases(&session);
+	if (rc == -ENOMEM) {
+		status = no_memory();
+	} else if (rc < 0) {
+		(void)fprintf(stderr, "%s: %s\n", argv[0], session.cases.message);
+	} else if (session.cases.count == 0) {
+		(void)fprintf(stderr, "%s: no benchmark matches; --list shows all\n", argv[0]);
+		status = EXIT_NOTHING;
+	} else if (session.options.is_list) {
+		status = list(&session);
+	} else if (session.options.one_sample_turns > 0) {
+		take_one_sample(&session);
+	} else {
+		status = run(&session, argc, argv);
+	}
+	result_free(session.result);
+	cases_free(&session.cases);
+	options_fini(&session.options);
+	return status;
+}
