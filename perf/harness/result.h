@@ -89,6 +89,8 @@ struct result_interval {
 	uint64_t p90_ns;
 	uint64_t p99_ns;
 	uint64_t max_ns;
+	uint64_t scheduled; /* 0 in a closed loop */
+	uint64_t sent;
 };
 
 /* What only a load test has. */

@@ -267,6 +267,8 @@ static void read_intervals(struct reader *reader, json_t *list, struct result_lo
 			.p90_ns = walk_count(walk, from, "p90_ns"),
 			.p99_ns = walk_count(walk, from, "p99_ns"),
 			.max_ns = walk_count(walk, from, "max_ns"),
+			.scheduled = walk_count(walk, from, "scheduled"),
+			.sent = walk_count(walk, from, "sent"),
 		};
 		walk_up(walk, up_one);
 	}

@@ -94,6 +94,8 @@ static void put_interval(struct walk *walk, json_t *into, const struct result_in
 	walk_put_count(walk, into, "p90_ns", interval->p90_ns);
 	walk_put_count(walk, into, "p99_ns", interval->p99_ns);
 	walk_put_count(walk, into, "max_ns", interval->max_ns);
+	walk_put_count(walk, into, "scheduled", interval->scheduled);
+	walk_put_count(walk, into, "sent", interval->sent);
 }
 
 static void put_load(struct walk *walk, json_t *into, const struct result_load *load)

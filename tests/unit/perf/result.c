@@ -95,8 +95,8 @@ static struct result *make_load(void)
 {
 	static const struct result_errors errors[] = { { "timeout", 3, "after 1 s" },
 		{ "reset", 1, "" } };
-	static const struct result_interval intervals[] = { { 0, 1, 10, 0, 1, 2, 3, 4 },
-		{ 1, 0.5, 0, 4, 0, 0, 0, 0 } };
+	static const struct result_interval intervals[] = { { 0, 1, 10, 0, 1, 2, 3, 4, 13, 12 },
+		{ 1, 0.5, 0, 4, 0, 0, 0, 0, 7, 3 } };
 	struct result *result = result_create(RESULT_LOAD);
 	struct result_entry *entry;
 	struct result_load *load;
