@@ -93,14 +93,25 @@ static void put_cell(
 		put_many(out, ' ', space);
 }
 
+/* As many as there are up to the last that says something. */
+static size_t cells_of(const struct table *table, size_t first)
+{
+	size_t count = table->column_count;
+
+	while (count > 1 && *table->cells[first + count - 1] == '\0')
+		count--;
+	return count;
+}
+
 static void put_row(const struct table *table, FILE *out, size_t first, const size_t *widths)
 {
 	bool is_markdown = table->how == ESCAPE_MARKDOWN;
+	size_t count = is_markdown ? table->column_count : cells_of(table, first);
 
 	if (is_markdown)
 		(void)fputs("| ", out);
-	for (size_t i = 0; i < table->column_count; i++) {
-		bool is_last = i + 1 == table->column_count;
+	for (size_t i = 0; i < count; i++) {
+		bool is_last = i + 1 == count;
 
 		put_cell(table, out, first + i, widths[i], is_last && !is_markdown);
 		if (!is_last)
