@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define EXIT_FILE  1
+#define EXIT_FILE  3
 #define EXIT_USAGE 2
 
 enum {
@@ -72,7 +72,7 @@ static const struct argp_option options[] = {
 		"html, md, csv, csv-series, hgrm, gbench or text; otherwise what the name of the "
 		"output ends with, or text",
 		0 },
-	{ "output", 'o', "FILE", 0, "Where to; standard output by default", 0 },
+	{ "out", 'o', "FILE", 0, "Where to; standard output by default", 0 },
 	{ "entry", KEY_ENTRY, "NAME", 0, "hgrm: of this load, where there are several", 0 },
 	{ "phase", KEY_PHASE, "NAME", 0, "hgrm: of this latency; total by default", 0 },
 	{ 0 },

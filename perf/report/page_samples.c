@@ -130,8 +130,9 @@ static void put_dots(struct page *page, const struct scale *scale, const struct 
 			if (at % step != 0 || off < scale->low || off > scale->high)
 				continue;
 			escape_markup(page->out,
-				"<circle class=\"dot s%u\" r=\"2\" cx=\"%.2f%%\" cy=\"%.1f%%\"/>",
-				row->series % PLOT_SERIES_MAX, 100 * scale_place(scale, off),
+				"<circle class=\"dot%s s%u\" r=\"2\" cx=\"%.2f%%\" cy=\"%.1f%%\"/>",
+				i % 2 == 1 ? " odd" : "", row->series % PLOT_SERIES_MAX,
+				100 * scale_place(scale, off),
 				14 + 72 * (double)at / (double)row->summary.count);
 		}
 	}
@@ -280,9 +281,9 @@ int page_samples(struct page *page)
 	(void)fputs(
 		"<section>\n<h2>Samples</h2>\n"
 		"<p class=\"hint\">Each dot is a sample, from top to bottom in the order they were "
-		"taken, in percent off the median; the box holds the middle half. \xc2\xb1 is half "
-		"of the 95 % interval of the median, A/A how far two halves of the samples are "
-		"apart.</p>\n",
+		"taken, in percent off the median; the shade changes with the process. The box "
+		"holds the middle half. \xc2\xb1 is half of the 95 % interval of the median, A/A "
+		"how far two halves of the same samples are apart.</p>\n",
 		page->out);
 	put_head(page, &scale);
 	for (size_t i = 0; rc == 0 && i < page->subjects.count; i++)

@@ -77,7 +77,8 @@ int report_write(const struct report *report, enum report_format format, FILE *o
 
 /*
  * The command: report FILE... [--format FORMAT] [-o OUT]. `argv[0]` is the name that it is told by.
- * Returns: an exit status: 0; 1 a file cannot be read or written; 2 wrong usage.
+ * Returns: an exit status: 0; 3 a file cannot be read or written; 2 wrong usage, or a format that
+ * cannot say what is wanted.
  */
 int report_main(int argc, char **argv);
 

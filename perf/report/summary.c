@@ -20,6 +20,15 @@ static size_t count_values(const struct result_samples *samples)
 	return count;
 }
 
+static size_t count_runs(const struct result_samples *samples)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; samples != NULL && i < samples->run_count; i++)
+		count += samples->runs[i].count > 0;
+	return count;
+}
+
 /* In the order in which they were taken: run after run. */
 static void gather(const struct result_samples *samples, double *values)
 {
@@ -29,8 +38,21 @@ static void gather(const struct result_samples *samples, double *values)
 	}
 }
 
-/* `values` in the order they were taken; `halves` is room for as many. */
-static double halves_apart(const double *values, double *halves, size_t count)
+/* The median of each run that has values; `room` is for as many as the longest has. */
+static void gather_medians(const struct result_samples *samples, double *medians, double *room)
+{
+	for (size_t i = 0; i < samples->run_count; i++) {
+		const struct result_run *run = &samples->runs[i];
+
+		if (run->count == 0)
+			continue;
+		memcpy(room, run->values, run->count * sizeof(*room));
+		*medians++ = stats_median(room, run->count);
+	}
+}
+
+/* `units` in the order they were taken; `halves` is room for as many. */
+static double halves_apart(const double *units, double *halves, size_t count)
 {
 	size_t first = (count + 1) / 2;
 	double even;
@@ -38,12 +60,28 @@ static double halves_apart(const double *values, double *halves, size_t count)
 	if (count < HALVES_LEAST)
 		return -1;
 	for (size_t i = 0; i < count; i++)
-		halves[i % 2 == 0 ? i / 2 : first + i / 2] = values[i];
+		halves[i % 2 == 0 ? i / 2 : first + i / 2] = units[i];
 	even = stats_median(halves, first);
 	return even > 0 ? fabs(stats_median(halves + first, count - first) / even - 1) : 0;
 }
 
-static void add_moments(struct summary *summary, const double *values)
+/* What says how sure it is, by the units. */
+static int add_interval(struct summary *summary, const double *units, double *room, size_t count)
+{
+	struct stats_interval median;
+	int rc = stats_median_interval(units, count, SUMMARY_CONFIDENCE, SEED, &median);
+
+	if (rc < 0)
+		return rc;
+	summary->median = median.value;
+	summary->low = median.low;
+	summary->high = median.high;
+	summary->apart = halves_apart(units, room, count);
+	return 0;
+}
+
+/* What the values themselves are like. They get sorted. */
+static void add_values(struct summary *summary, double *values)
 {
 	double squares = 0;
 
@@ -56,43 +94,35 @@ static void add_moments(struct summary *summary, const double *values)
 	}
 	if (summary->count > 1)
 		summary->deviation = sqrt(squares / (double)(summary->count - 1));
-}
-
-static int fill(struct summary *summary, double *values, double *room)
-{
-	struct stats_interval median;
-	int rc = stats_median_interval(values, summary->count, SUMMARY_CONFIDENCE, SEED, &median);
-
-	if (rc < 0)
-		return rc;
-	summary->low = median.low;
-	summary->high = median.high;
-	summary->apart = halves_apart(values, room, summary->count);
-	add_moments(summary, values);
 	stats_sort(values, summary->count);
 	summary->least = values[0];
 	summary->first_quarter = stats_quantile(values, summary->count, 0.25);
-	summary->median = stats_quantile(values, summary->count, 0.5);
 	summary->third_quarter = stats_quantile(values, summary->count, 0.75);
 	summary->greatest = values[summary->count - 1];
-	return 0;
 }
 
 int summary_make(const struct result_samples *samples, struct summary *ret_summary)
 {
-	size_t count = count_values(samples);
+	size_t count = count_values(samples), runs = count_runs(samples);
 	struct summary summary = { .count = count, .apart = -1 };
-	double *values;
+	double *values, *room;
 	int rc;
 
 	*ret_summary = summary;
 	if (count == 0)
 		return 0;
-	values = calloc(count, 2 * sizeof(*values));
+	values = calloc(3 * count, sizeof(*values));
 	if (values == NULL)
 		return -ENOMEM;
+	room = values + count;
 	gather(samples, values);
-	rc = fill(&summary, values, values + count);
+	if (runs >= SUMMARY_RUNS_LEAST) {
+		gather_medians(samples, room, room + count);
+		rc = add_interval(&summary, room, room + count, runs);
+	} else {
+		rc = add_interval(&summary, values, room, count);
+	}
+	add_values(&summary, values);
 	free(values);
 	if (rc == 0)
 		*ret_summary = summary;

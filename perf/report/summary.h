@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/* summary.h: what the samples of a figure say. */
+/*
+ * summary.h: what the samples of a figure say.
+ *
+ * Processes differ from each other by more than the samples of one. With SUMMARY_RUNS_LEAST of them
+ * or more a process counts once, by its median, in all that says how sure a figure is.
+ */
 #ifndef SOON_REPORT_SUMMARY_H
 #define SOON_REPORT_SUMMARY_H
 
 #include "harness/result.h"
 
 #define SUMMARY_CONFIDENCE 0.95
+#define SUMMARY_RUNS_LEAST 6
 
 /* Names of figures, counters and phases that a report knows something about. */
 #define NAME_WALL  "wall"
@@ -28,8 +34,8 @@ struct summary {
 	double low; /* the interval that the median is in */
 	double high;
 	/*
-	 * The A/A figure: how far the medians of the even and of the odd samples are apart, as a
-	 * share. Below 0: there are too few.
+	 * The A/A figure: how far the medians of the even and of the odd samples, or processes, are
+	 * apart, as a share. Below 0: there are too few.
 	 */
 	double apart;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* soon-bench COMMAND: runs, compares and keeps measurements; see soon-bench.1. */
+#include "report/report.h"
 #include "soon_bench.h"
 
 #include <string.h>
@@ -21,6 +22,7 @@ static error_t take_command(int key, char *arg, struct argp_state *state)
 		{ "ab", "soon-bench ab", ab_main },
 		{ "compare", "soon-bench compare", compare_main },
 		{ "baseline", "soon-bench baseline", baseline_main },
+		{ "report", "soon-bench report", report_main },
 	};
 	struct call *call = state->input;
 
@@ -55,7 +57,8 @@ int main(int argc, char **argv)
 		"  run       measures programs, each in several processes\n"
 		"  ab        measures two commands in turns and compares them\n"
 		"  compare   compares two results\n"
-		"  baseline  keeps results by name, for compare @NAME\n";
+		"  baseline  keeps results by name, for compare @NAME\n"
+		"  report    shows results as a page, as tables or for other tools\n";
 	static const struct argp argp = { NULL, take_command, "COMMAND [ARGUMENT...]", about, NULL,
 		NULL, NULL };
 	static char name[32];

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads each format as the programs do that it is made for.
 
-    report_formats.py CANNED SOON_REPORT
+    report_formats.py CANNED SOON_BENCH
 """
 import csv
 import io
@@ -18,7 +18,7 @@ canned, program = sys.argv[1:3]
 
 
 def report(*arguments, status=0):
-    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True,
+    done = subprocess.run([program, "report", *map(str, arguments)], capture_output=True, text=True,
                           timeout=60, check=False)
     assert done.returncode == status, (arguments, done.returncode, done.stderr)
     return done.stdout if status == 0 else done.stderr
@@ -117,14 +117,14 @@ def refuse(folder):
     target.write_text("kept")
     broken = folder / "broken.json"
     broken.write_text((folder / "load.json").read_text()[:5000])
-    assert "broken.json" in report(broken, "-o", target, status=1)
+    assert "broken.json" in report(broken, "-o", target, status=3)
     assert "of one kind" in report(folder / "load.json", folder / "bench.json", "-o", target,
                                    status=2)
     assert target.read_text() == "kept"
     assert "no format 'pdf'" in report(folder / "load.json", "-f", "pdf", status=2)
     assert "which result" in report(status=2)
-    assert "/nowhere/x" in report(folder / "load.json", "-o", "/nowhere/x", status=1)
-    assert "No space left" in report(folder / "load.json", "-o", "/dev/full", status=1)
+    assert "/nowhere/x" in report(folder / "load.json", "-o", "/nowhere/x", status=3)
+    assert "No space left" in report(folder / "load.json", "-o", "/dev/full", status=3)
 
 
 def main():

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* report_write.c: each format of each kind, what it cannot say, and results that are odd. */
 #include "canned.h"
+#include "report/summary.h"
 #include "support/harness.h"
 
 #include <errno.h>
@@ -186,6 +187,31 @@ SOON_TEST_PLAIN(report_write, kinds_are_not_mixed)
 	cr_expect_eq(rc, -EINVAL);
 	result_free(inputs[0].result == NULL ? NULL : (struct result *)(uintptr_t)inputs[0].result);
 	result_free((struct result *)(uintptr_t)inputs[1].result);
+}
+
+/* Where processes differ, it is they that say how sure the median is. */
+SOON_TEST_PLAIN(report_write, processes_count_once)
+{
+	static double values[8][20];
+	struct result_run runs[8];
+	struct result_samples samples = { "wall", "ns", RESULT_BETTER_LESS, runs, 8 };
+	struct summary few, many;
+
+	for (unsigned i = 0; i < 8; i++) {
+		for (unsigned k = 0; k < 20; k++)
+			values[i][k] = 100 + 3 * i + 0.01 * k;
+		runs[i] = (struct result_run){ values[i], 20 };
+	}
+	cr_assert_eq(summary_make(&samples, &many), 0);
+	cr_expect_eq(many.count, 160);
+	cr_expect_float_eq(many.median, 110.595, 1e-6, "%g", many.median);
+	cr_expect_lt(many.low, 106, "%g", many.low);
+	cr_expect_gt(many.high, 115, "%g", many.high);
+	cr_expect_geq(many.apart, 0);
+	samples.run_count = 1;
+	cr_assert_eq(summary_make(&samples, &few), 0);
+	cr_expect_gt(few.low, 100);
+	cr_expect_lt(few.high, 100.2);
 }
 
 /* Each value of the distribution is the histogram's, and the counts rise to the whole. */
