@@ -149,7 +149,8 @@ def wall(folder, names, heights):
         "<!doctype html><meta charset=utf-8><style>body{margin:0;background:#888;width:max-content;"
         f"display:flex;gap:{GAP}px;align-items:flex-start}}iframe{{border:0;flex:none}}</style>"
         "<script>const all = []; onmessage = e => { all.push(e.data);"
-        "document.getElementById('all').textContent = JSON.stringify(all); };</script>"
+        "document.getElementById('all').textContent = JSON.stringify(all)"
+        ".replaceAll('<', '\\\\u003c'); };</script>"
         + "".join(frames) + '<script type="application/json" id="all"></script>')
     return page
 
