@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kinds of rows: each knows how to measure, and gives one or more figures."""
 
+import json
+import re
 import statistics
 
 from benchlib.figures import Bar, Figure
-from benchlib.programs import LOAD_CPU, SERVER_CPU
+from benchlib.programs import LOAD_CPU, SERVER_CPU, Failed
 
 BOTH = (SERVER_CPU, LOAD_CPU)
 
@@ -52,6 +54,54 @@ class Compare:
                 f"{statistics.median(costs['B']) / 1000:.3f} us of server CPU each; "
                 f"server {statistics.median(busy) * 100:.0f} % busy")
         return [a / b for a, b in zip(costs["A"], costs["B"])], note
+
+
+class Generators:
+    """soon-load and wrk on the same nginx: requests for each second of their own CPU time."""
+
+    def __init__(self, connections, bar):
+        self.connections = connections
+        self.bar = bar
+
+    def ours(self, programs, url, seconds):
+        out, cpu = programs.spend(
+            [programs.path("soon_load/soon-load"), "--quiet", "--warmup=0",
+             f"--duration={seconds}s", f"--connections={self.connections}",
+             "--expect-body=Hello, World!", "--out=-", url])
+        load = json.loads(out)["entries"][0]["load"]
+        if load["errors"]:
+            raise Failed(f"soon-load: {load['errors']}")
+        return load["completed"] / cpu, load["completed"] / load["length_s"]
+
+    def theirs(self, programs, url, seconds):
+        out, cpu = programs.spend([programs.tool("wrk"), "--threads=1", f"--duration={seconds}s",
+                                   f"--connections={self.connections}", url])
+        count = int(re.search(r"(\d+) requests in", out).group(1))
+        if "Socket errors" in out or "Non-2xx" in out:
+            raise Failed(out)
+        return count / cpu, count / seconds
+
+    def measure(self, programs, plan):
+        seconds = max(1, round(plan.seconds))  # wrk takes whole ones
+        ratios, rates = [], {"A": [], "B": []}
+        for block in range(plan.blocks):
+            server = programs.start("nginx")
+            try:
+                url = f"http://127.0.0.1:{server.port}/"
+                each = {"A": [], "B": []}
+                for side in "ABBA" if block % 2 == 0 else "BAAB":
+                    run = self.ours if side == "A" else self.theirs
+                    by_cpu, by_time = run(programs, url, seconds)
+                    each[side].append(by_cpu)
+                    rates[side].append(by_time)
+            finally:
+                server.stop()
+            ratios.append(statistics.mean(each["A"]) / statistics.mean(each["B"]))
+        note = (f"{statistics.median(rates['A']):.0f} against "
+                f"{statistics.median(rates['B']):.0f} requests/s of elapsed time")
+        plural = "" if self.connections == 1 else "s"
+        return [Figure(f"soon-load against wrk, {self.connections} connection{plural}: "
+                       "requests per CPU second", "ratio", ratios, self.bar, note)]
 
 
 class Micro:

@@ -197,6 +197,24 @@ class Programs:
         """One load on a running server; returns what the load program measured."""
         return end_load(self.begin_load(server, arguments, LOAD_CPU))
 
+    def tool(self, name):
+        """The path of a program that is installed."""
+        path = shutil.which(name)
+        if path is None:
+            raise Missing(f"{name} is not installed (package {name})")
+        return path
+
+    def spend(self, argv):
+        """Runs a generator of load; returns its output and the CPU seconds that it took."""
+        with tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(argv, stdout=output, preexec_fn=lambda: settle(LOAD_CPU))
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode != 0:
+                raise Failed(f"{argv[0]} (exit {process.returncode})")
+            output.seek(0)
+            return output.read(), usage.ru_utime + usage.ru_stime
+
     def loads(self, servers, arguments):
         """
         A load on each CPU at the same time, each on the server that is given for that CPU, all in

@@ -2,7 +2,7 @@
 """What is measured, and the bars it has to reach."""
 
 from benchlib.figures import Bar
-from benchlib.kinds import BOTH, Compare, Cores, Debugged, Idle, Micro, Quiet, Race
+from benchlib.kinds import BOTH, Compare, Cores, Debugged, Generators, Idle, Micro, Quiet, Race
 
 HTTP = "http --connections=64"
 
@@ -183,6 +183,8 @@ ROWS = {
     "shakes": Compare("full handshakes of TLS 1.3, per CPU second against nginx",
                       "soon_http --tls", "nginx --tls", "shakes --connections=16",
                       Bar(0.95, 1.0, True), is_rate=True),
+    "load64": Generators(64, Bar(1.5, None, True)),
+    "load1": Generators(1, Bar(1.2, None, True)),
     "cores64": Cores("soon_echo", "echo --connections=64", Bar(1.7, 1.9, True)),
     "coreshttp": Cores("soon_http", HTTP, Bar()),
     "idle": Idle("soon_http", 5000, "http"),

@@ -84,7 +84,7 @@ int conn_open(struct conn *conn)
 
 	rc = (int)soon_within(conn->plan->timeout,
 		dial(worker->run, conn->id, &connected, &shaken, &conn->stream));
-	/* Those of the first opening are the measurement's as well: in most runs there are no more. */
+	/* Those of the first opening count as well: in most runs there are no more. */
 	if (connected != 0)
 		soon_hist_record(
 			worker->tally.phases[PHASE_CONNECT], (uint64_t)(connected - begin));

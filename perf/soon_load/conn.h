@@ -2,11 +2,11 @@
 /*
  * A connection, its task, and the requests that it has under way.
  *
- * A request is *due* at a time. In the open loop the schedule says when, and a connection claims the
- * next request of its core as soon as it could send one more: if that is due later, it waits; if it
- * was due before, because all connections were busy, it is sent at once, late. In the closed loop a
- * request is due when it is sent, or when the connection began to be opened for it. Its latency
- * counts from when it was due.
+ * A request is *due* at a time. In the open loop the schedule says when, and a connection claims
+ * the next request of its core as soon as it could send one more: if that is due later, it waits;
+ * if it was due before, because all connections were busy, it is sent at once, late. In the closed
+ * loop a request is due when it is sent, or when the connection began to be opened for it. Its
+ * latency counts from when it was due.
  */
 #ifndef SOON_LOAD_CONN_H
 #define SOON_LOAD_CONN_H
@@ -99,8 +99,10 @@ int dial(const struct run *run, unsigned id, soon_ns *ret_connected, soon_ns *re
 	soon_stream **ret_stream);
 int dial_udp(const struct run *run, unsigned id, int *ret_fd);
 
-/* Sends and receives on an open one. Returns 0: there is no more to send on it; CONN_BROKEN;
- * -ECANCELED; or a failure of this machine, see fault_is_ours(). */
+/*
+ * Sends and receives on an open one. Returns 0: there is no more to send on it; CONN_BROKEN;
+ * -ECANCELED; or a failure of this machine, see fault_is_ours().
+ */
 int conn_talk(struct conn *conn);
 
 /*

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * From an address to a stream. Not by soon_dial(): the address was looked up once, before anything is
- * measured, and a connection may have to come from an address of ours.
+ * From an address to a stream. Not by soon_dial(): the address was looked up once, before anything
+ * is measured, and a connection may have to come from an address of ours.
  */
 #include <soon/io.h>
 
@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* Binds to an address of --source, in turns. The port is chosen by connect(2), for each peer anew. */
+/* Binds to an address of --source, in turns. The port is chosen by connect(2), for each peer. */
 static int bind_source(const struct sources *sources, unsigned id, int fd)
 {
 	const soon_addr *addr;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Messages that have to come back as they are. Each begins with its own number and the connection's,
- * so that no other one is taken for it; the rest is a pattern that all share.
+ * Messages that have to come back as they are. Each begins with its own number and the
+ * connection's, so that no other one is taken for it; the rest is a pattern that all share.
  */
 #include <soon/assert.h>
 

@@ -355,9 +355,9 @@ void options_parse(int argc, char **argv, struct plan *ret_plan)
 		"URL is http://, https://, echo:// or udp://host:port; a unix socket is "
 		"http://unix:/run/x.sock:/path. Several results become one by `soon-load merge A "
 		"B ... -o C`.\n\n"
-		"Status 0: done. 1: requests failed. 2: wrong usage. 3: it could not begin. 4: out of "
-		"descriptors, ports or memory. 5: a result file. 99: a --fail-if holds. 130: "
-		"interrupted.";
+		"Status 0: done. 1: requests failed. 2: wrong usage. 3: it could not begin. "
+		"4: out of descriptors, ports or memory. 5: a result file. 99: a --fail-if "
+		"holds. 130: interrupted.";
 	static const struct argp argp = { options, take, "URL", about, NULL, NULL, NULL };
 	struct settings settings = { .plan = ret_plan };
 

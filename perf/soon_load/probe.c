@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Asks for each target once, before anything is measured, to know the body that all replies must have. */
+/* Asks for each target once, before anything is measured, to know which body is the right one. */
 #include <soon/scope.h>
 
 #include "run.h"

@@ -65,7 +65,7 @@ static double due(const struct arrivals *arrivals, double number)
 	if (number <= 0)
 		return from > 0 ? number / from : 0;
 	if (under < 0)
-		return INFINITY;
+		return (double)INFINITY;
 	/* The solution of the quadratic equation that does not subtract, good for a slope of 0. */
 	return 2 * number / (from + sqrt(under));
 }

@@ -39,7 +39,7 @@ void arrivals_begin(struct arrivals *arrivals, const struct rate *rate, soon_ns 
 	soon_ns warmup, unsigned index, unsigned count);
 void arrivals_randomize(struct arrivals *arrivals, uint64_t seed);
 
-/* When the next request is due, from the start of the measurement on; SOON_NEVER after a ramp to 0. */
+/* When the next request is due, from the start of the measurement; SOON_NEVER after a ramp to 0. */
 soon_ns arrivals_next(struct arrivals *arrivals);
 
 /* How many requests are due by then, from the start of the measurement on, on all cores. */

@@ -128,14 +128,14 @@ void report_warn(const struct plan *plan, const struct outcome *outcome)
 			text_of_ns(lag, text));
 	if (outcome->busy > BUSY_MAX)
 		(void)fprintf(stderr,
-			"soon-load: warning: a core of the generator was busy for %.0f %% of the time: "
-			"the figures may be its own. Use more --cores\n",
+			"soon-load: warning: a core of the generator was busy for %.0f %% of "
+			"the time: the figures may be its own. Use more --cores\n",
 			100 * outcome->busy);
 	if (plan->is_open && missing > UNSENT_PART * (double)tally->due)
 		(void)fprintf(stderr,
-			"soon-load: warning: %.1f %% of what was scheduled was not sent in time, as "
-			"all %u connections were waiting for replies: the server is slower than the "
-			"rate, or needs more --connections\n",
+			"soon-load: warning: %.1f %% of what was scheduled was not sent in "
+			"time, as all %u connections were waiting for replies: the server is "
+			"slower than the rate, or needs more --connections\n",
 			100 * missing / (double)tally->due, plan->connections);
 }
 

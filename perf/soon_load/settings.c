@@ -171,8 +171,8 @@ static void check_echo(const struct settings *settings)
 			is_udp ? UDP_BYTES_MAX : ECHO_FLIGHT_MAX);
 	if (!is_udp && plan->echo_bytes * plan->pipeline > ECHO_FLIGHT_MAX)
 		die(EXIT_USAGE,
-			"--size times --pipeline is at most %d bytes: with more under way, both sides "
-			"could wait in a write for ever",
+			"--size times --pipeline is at most %d bytes: with more under way, both "
+			"sides could wait in a write for ever",
 			ECHO_FLIGHT_MAX);
 	if (is_udp && plan->requests_per_connection > 0)
 		die(EXIT_USAGE, "udp:// has no connections to open again");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The addresses that connections come from: more of them give more ports, and look like more clients. */
+/* The addresses that connections come from: more of them have more ports and are more clients. */
 #ifndef SOON_LOAD_SOURCES_H
 #define SOON_LOAD_SOURCES_H
 

@@ -10,7 +10,7 @@
 
 static int refuse(char *ret_wrong, const char *what, const char *why)
 {
-	(void)snprintf(ret_wrong, TARGET_WRONG_BYTES, "%.80s: %s", what, why);
+	(void)snprintf(ret_wrong, TARGET_WRONG_BYTES, "%.40s: %.120s", what, why);
 	return -EINVAL;
 }
 
@@ -257,7 +257,7 @@ int targets_add_list(struct targets *targets, const struct url *url,
 			: refuse(why, list, "is one more than 100000 requests");
 		if (rc == -EINVAL)
 			(void)snprintf(
-				ret_wrong, TARGET_WRONG_BYTES, "line %u: %.200s", number, why);
+				ret_wrong, TARGET_WRONG_BYTES, "line %u: %.160s", number, why);
 		if (rc < 0)
 			return rc;
 	}

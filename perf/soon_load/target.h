@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The requests, built once: a target is one request as it goes over the wire, and what its reply has
- * to be. There is one, or one for each line of a list.
+ * The requests, built once: a target is one request as it goes over the wire, and what its reply
+ * has to be. There is one, or one for each line of a list.
  */
 #ifndef SOON_LOAD_TARGET_H
 #define SOON_LOAD_TARGET_H
@@ -10,7 +10,7 @@
 
 #define TARGETS_MAX        100000
 #define TARGET_HEADERS_MAX 64u
-#define TARGET_WRONG_BYTES 256
+#define TARGET_WRONG_BYTES 192
 #define STATUS_RANGES_MAX  8
 
 /* What requests are built from; texts are lent. */

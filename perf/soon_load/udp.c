@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The same by datagrams: they are answered in any order, twice, or never. What is not back within the
- * timeout is lost; what comes later is passed over.
+ * The same by datagrams: they are answered in any order, twice, or never. What is not back within
+ * the timeout is lost; what comes later is passed over.
  */
 #include <soon/io.h>
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "find.h"
+
+#include "report.h"
+#include "text.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define APART_MAX    1.05
+#define SENT_PART    0.99
+#define CONFIRMS_MAX 5
+
+static bool is_kept(const struct plan *plan, const struct tally *tally)
+{
+	bool counts_errors = false;
+
+	for (unsigned i = 0; i < plan->threshold_count; i++) {
+		double value;
+
+		counts_errors |= plan->thresholds[i].figure == THRESHOLD_ERRORS;
+		if (threshold_holds(&plan->thresholds[i], tally, &value))
+			return false;
+	}
+	return (counts_errors || tally_failed_count(tally) == 0) && tally->unfinished == 0 &&
+		(double)tally->sent >= SENT_PART * (double)tally->due;
+}
+
+static void print_step(const struct plan *plan, const struct tally *tally, bool kept)
+{
+	char p50[TEXT_BYTES], p99[TEXT_BYTES], completed[TEXT_BYTES], errors[TEXT_BYTES];
+	const soon_hist *total = tally->phases[PHASE_TOTAL];
+	double rate = tally_rate(tally, tally->completed);
+
+	if (plan->is_quiet)
+		return;
+	(void)printf("  %10.0f/s  %-4s completed %s/s, p50 %s, p99 %s, errors %s\n",
+		plan->rate.from, kept ? "yes" : "no", text_of_count((uint64_t)rate, completed),
+		text_of_ns(tally_quantile(total, 0.5), p50),
+		text_of_ns(tally_quantile(total, 0.99), p99),
+		text_of_count(tally_failed_count(tally), errors));
+	(void)fflush(stdout);
+}
+
+/* Runs one rate. Returns 1 when it is kept, 0 when not, or -errno. */
+static int attempt(struct plan *plan, struct outcome *outcome, double rate, soon_ns duration)
+{
+	bool kept;
+	int rc;
+
+	outcome_fini(outcome);
+	rc = outcome_init(outcome);
+	if (rc < 0)
+		return rc;
+	plan->rate = (struct rate){ rate, rate };
+	plan->duration = duration;
+	rc = run_plan(plan, outcome);
+	if (rc < 0)
+		return rc;
+	kept = is_kept(plan, &outcome->tally);
+	print_step(plan, &outcome->tally, kept);
+	return kept;
+}
+
+/* Narrows the gap between a rate that is kept and one that is not; `*high` may be infinite. */
+static int narrow(struct plan *plan, struct outcome *outcome, double max, double *low, double *high)
+{
+	while (*high / *low > APART_MAX && *low < max) {
+		double rate = isinf(*high) ? fmin(2 * *low, max) : sqrt(*low * *high);
+		int kept = attempt(plan, outcome, rate, plan->find_step);
+
+		if (kept < 0)
+			return kept;
+		if (kept > 0)
+			*low = rate;
+		else
+			*high = rate;
+	}
+	return 0;
+}
+
+int find_max(struct plan *plan, struct outcome *outcome, double *ret_rate)
+{
+	double low = plan->rate.from, max = plan->rate.to;
+	double high = (double)INFINITY;
+	int rc;
+
+	if (!plan->is_quiet)
+		(void)printf("%s: the highest rate of %g/s to %g/s\n", plan->url_text, low, max);
+	rc = attempt(plan, outcome, low, plan->find_step);
+	if (rc == 0)
+		rc = -ERANGE;
+	if (rc > 0)
+		rc = narrow(plan, outcome, max, &low, &high);
+	for (unsigned i = 0; rc == 0 && i < CONFIRMS_MAX; i++) {
+		rc = attempt(plan, outcome, low, 2 * plan->find_step);
+		if (rc > 0) {
+			*ret_rate = low;
+			return 0;
+		}
+		low /= APART_MAX;
+	}
+	return rc == 0 ? -ERANGE : rc;
+}
