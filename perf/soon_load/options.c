@@ -48,6 +48,7 @@ enum key {
 	KEY_SEED,
 	KEY_SIZE,
 	KEY_SOURCE,
+	KEY_SPIN,
 	KEY_TIMEOUT,
 	KEY_TLS_1_3,
 };
@@ -63,6 +64,10 @@ static const struct argp_option options[] = {
 	{ "pipeline", KEY_PIPELINE, "N", 0, "Requests under way on a connection, 1", 0 },
 	{ "requests-per-connection", KEY_PER_CONNECTION, "N", 0,
 		"Then it is closed and opened again", 0 },
+	{ "spin", KEY_SPIN, NULL, 0,
+		"Look for replies instead of sleeping, where a CPU is to spare: no wake-up of ours is "
+		"in the latency",
+		0 },
 	{ "source", KEY_SOURCE, "ADDRESSES", 0,
 		"Where connections come from, in turns: 127.0.0.2-127.0.0.9,10.0.0.0/28", 0 },
 
@@ -229,6 +234,9 @@ static error_t take_manner(int key, char *arg, struct argp_state *state, struct 
 	case KEY_SOURCE:
 		if (sources_parse(arg, &plan->sources, wrong) < 0)
 			argp_error(state, "--source: %s", wrong);
+		return 0;
+	case KEY_SPIN:
+		plan->is_spinning = true;
 		return 0;
 	case KEY_INSECURE:
 		plan->tls.no_verify = true;

@@ -55,6 +55,7 @@ struct plan {
 	const char *out; /* result file; NULL: none */
 	const char *name;
 	bool is_quiet;
+	bool is_spinning; /* cores look for replies instead of sleeping */
 };
 
 #endif
