@@ -292,6 +292,9 @@ int conn_run(struct conn *conn)
 	if (rc == 0) {
 		worker_opened(conn->worker);
 		rc = soon_event_wait(&conn->worker->begun);
+		/* The schedule of an open loop says by itself when it begins. */
+		if (rc == 0 && !conn->plan->is_open)
+			rc = soon_sleep_until(conn->worker->begin);
 	}
 	if (rc == 0)
 		rc = go_on(conn);

@@ -92,8 +92,8 @@ int conn_open(struct conn *conn);
 void conn_close(struct conn *conn, bool is_orderly);
 
 /*
- * One connection of this plan, as conn_open makes it. `ret_connected` and `ret_shaken` get the times
- * when connect and handshake were over. Suspends.
+ * One connection of this plan, as conn_open makes it. `ret_connected` and `ret_shaken` get the
+ * times when connect and handshake were over. Suspends.
  */
 int dial(const struct run *run, unsigned id, soon_ns *ret_connected, soon_ns *ret_shaken,
 	soon_stream **ret_stream);

@@ -9,8 +9,8 @@
 #include "run.h"
 
 /*
- * Looks between the rates of the plan, which is changed. `outcome` is that of the confirming run, or
- * of the last one. Prints each step on stdout unless the plan is quiet.
+ * Looks between the rates of the plan, which is changed. `outcome` is that of the confirming run,
+ * or of the last one. Prints each step on stdout unless the plan is quiet.
  * Returns 0; -ERANGE when not even the lowest rate is kept; as run_plan.
  */
 int find_max(struct plan *plan, struct outcome *outcome, double *ret_rate);

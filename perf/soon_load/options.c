@@ -65,8 +65,8 @@ static const struct argp_option options[] = {
 	{ "requests-per-connection", KEY_PER_CONNECTION, "N", 0,
 		"Then it is closed and opened again", 0 },
 	{ "spin", KEY_SPIN, NULL, 0,
-		"Look for replies instead of sleeping, where a CPU is to spare: no wake-up of ours is "
-		"in the latency",
+		"Look for replies instead of sleeping, where a CPU is to spare: no wake-up of "
+		"ours is in the latency",
 		0 },
 	{ "source", KEY_SOURCE, "ADDRESSES", 0,
 		"Where connections come from, in turns: 127.0.0.2-127.0.0.9,10.0.0.0/28", 0 },

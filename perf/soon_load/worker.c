@@ -44,6 +44,7 @@ static int wait_for_start(struct worker *worker)
 		rc = soon_sleep(START_CHECK);
 	if (rc < 0)
 		return rc;
+	worker->begin = start;
 	worker->start = start + plan->warmup;
 	worker->last = worker->start;
 	worker->end = plan->duration == SOON_NEVER ? SOON_NEVER : worker->start + plan->duration;

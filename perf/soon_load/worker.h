@@ -26,7 +26,8 @@ struct worker {
 
 	soon_event begun;
 	soon_sem dialing;
-	soon_ns start; /* of the measurement, behind the warm-up */
+	soon_ns begin; /* of the warm-up */
+	soon_ns start; /* of the measurement, behind it */
 	soon_ns end;
 	soon_ns last; /* when something completed last */
 	soon_ns cpu_ns;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* load_text.c: what soon-load's command line is made of: numbers, URLs, rates, addresses, bounds. */
+/* load_text.c: what soon-load's command line is made of: numbers, URLs, rates, addresses. */
 #include <soon/time.h>
 
 #include "soon_load/rate.h"
