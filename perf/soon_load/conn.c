@@ -78,6 +78,8 @@ int conn_open(struct conn *conn)
 	conn->sent_count = 0;
 	conn->good_count = 0;
 	conn->want = 1;
+	conn->body_at = 0;
+	conn->is_body_wrong = false;
 	reply_begin(&conn->reply, false);
 	if (conn->protocol->is_datagram)
 		return dial_udp(worker->run, conn->id, &conn->fd);

@@ -51,7 +51,7 @@ static int verdict(const struct plan *plan, const struct tally *tally)
 	if (report_thresholds(plan, tally) > 0)
 		return EXIT_THRESHOLD;
 	/* Who says how many errors are too many has said that fewer are not. */
-	if (tally_failed_count(tally) > 0 && !has_error_threshold(plan))
+	if (tally_failed_count(tally) + tally->unfinished > 0 && !has_error_threshold(plan))
 		return EXIT_FAULTS;
 	return EXIT_DONE;
 }
@@ -98,9 +98,8 @@ static int conclude(const struct job *job, int rc)
 {
 	const struct plan *plan = job->plan;
 	const char *partial = reason_of(job, rc);
-	bool is_result_on_stdout = plan->out != NULL && strcmp(plan->out, "-") == 0;
 
-	if (job->outcome->has_begun && !plan->is_quiet && !is_result_on_stdout) {
+	if (job->outcome->has_begun && !plan->is_quiet) {
 		if (plan->is_finding && rc == 0)
 			(void)printf("\n%.0f/s is the highest rate that was kept and confirmed\n\n",
 				job->found);

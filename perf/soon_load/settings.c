@@ -235,6 +235,11 @@ void settings_apply(struct settings *settings)
 		check_echo(settings);
 	else
 		build_targets(settings);
+	/* What is written there is for a program. */
+	if (plan->out != NULL && strcmp(plan->out, "-") == 0)
+		plan->is_quiet = true;
+	if (plan->sources.count > 0 && plan->url.is_unix)
+		die(EXIT_USAGE, "--source is for addresses, and a unix socket has none");
 	if (plan->cores > plan->connections)
 		die(EXIT_USAGE, "--cores %u, but %u connections: a core needs one of its own",
 			plan->cores, plan->connections);

@@ -131,6 +131,37 @@ class Served(unittest.TestCase):
         self.assertIn("fail-if p50>1ns: ", run.err)
         self.assertNotIn("\r", run.out + run.err, "a progress line in a pipe")
 
+    def test_a_line_of_progress_on_a_terminal(self):
+        ours, theirs = os.openpty()
+        with open(ours, "rb", buffering=0) as seen:
+            process = subprocess.Popen([os.environ["SOON_LOAD"], "-d700ms", "-w0", "-c2",
+                                        self.liar.url + "/ok"],
+                                       stdout=subprocess.DEVNULL, stderr=theirs)
+            os.close(theirs)
+            text = b""
+            try:
+                while part := seen.read(4096):
+                    text += part
+            except OSError:
+                pass  # how a terminal ends
+            self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertRegex(text.decode(), r"\r\x1b\[K[0-9.]+ s   [0-9,]+/s   errors 0")
+
+    def test_on_the_other_back_end(self):
+        os.environ["SOON_IO"] = "epoll"
+        self.addCleanup(os.environ.pop, "SOON_IO")
+        run = self.run_well("-n200", "-c4", "-p4", "--expect-body=hello", self.liar.url + "/ok")
+        self.assertEqual(run.result["environment"]["io"], "epoll")
+        self.run_well("-r200", "-d100ms", "-w0", self.liar.url + "/ok")
+
+    def test_what_a_reply_left_behind_is_forgotten(self):
+        """A connection that is opened again begins anew, whatever the last one was in."""
+        self.liar.do_flaky = lambda connection, *_: (
+            self.liar.do_short if len(self.liar.requests) % 2 else self.liar.do_ok)(connection, "")
+        self.liar.do_ok = lambda connection, *_: Liar.do_ok(self.liar, connection, "GET", b"")
+        run = Run("-q", "-n10", "-c1", "--expect-body=hello", self.liar.url + "/flaky")
+        self.assertEqual((run.status, run.errors, run.load["completed"]), (1, {"closed": 5}, 5))
+
     def test_the_highest_rate(self):
         run = Run("--find-max", "--rate=20..60", "--find-step=100ms", "-w0", "-c8",
                   "--fail-if=p50>1h", self.liar.url + "/ok")

@@ -124,6 +124,7 @@ class Beginning(unittest.TestCase):
                 (["--size=128k", "-p2", "echo://a:1"], "--pipeline"),
                 (["-XGET", "echo://a:1"], "an echo has no"),
                 (["-HX", "http://a/"], "Name: value"), (["http://a/", "http://b/"], "one URL"),
+                (["--source=127.0.0.1", "http://unix:/x:/"], "unix socket"),
                 (["--source=1.2.3", "http://a/"], "--source"),
                 (["--cert=x", "https://a/"], "--key"),
                 (["-r5..9", "-n3", "http://a/"], "--duration")):
