@@ -73,7 +73,8 @@ static ssize_t await(struct conn *conn, soon_ns now, soon_ns wake, soon_slice *r
 
 	if (conn->count > 0 && conn_oldest(conn)->sent + conn->plan->timeout < until)
 		until = conn_oldest(conn)->sent + conn->plan->timeout;
-	return soon_within(until - now, conn->protocol->wait(conn, ret_data));
+	/* What is due already is looked at after what has come. */
+	return soon_within(until > now ? until - now : 1, conn->protocol->wait(conn, ret_data));
 }
 
 /* The time of a wait is over: a request is due, or a reply is overdue. */
@@ -111,9 +112,8 @@ static int ended(struct conn *conn, soon_ns now)
 
 static int take(struct conn *conn, soon_slice data, soon_ns now)
 {
-	ssize_t taken;
+	ssize_t taken = conn->protocol->take(conn, data, now);
 
-	taken = conn->protocol->take(conn, data, now);
 	if (taken < 0)
 		return CONN_BROKEN;
 	if (conn->stream != NULL && taken > 0)
