@@ -28,15 +28,13 @@ int text_number(const char **at, double *ret_value)
 		value = value * 10 + (*c - '0');
 		has_digit = true;
 	}
-	if (*c == '.' && is_digit(c[1])) {
-		has_digit = true;
+	if (!has_digit)
+		return -EINVAL;
+	if (*c == '.' && is_digit(c[1]))
 		for (c++; is_digit(*c); c++) {
 			part /= 10;
 			value += part * (*c - '0');
 		}
-	}
-	if (!has_digit)
-		return -EINVAL;
 	*at = c;
 	*ret_value = value;
 	return 0;

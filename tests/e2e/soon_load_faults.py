@@ -5,6 +5,7 @@
     soon_load_faults.py SOON_LOAD
 """
 
+import contextlib
 import os
 import resource
 import shutil
@@ -70,7 +71,7 @@ class Faults(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as server:
             def flip():
                 connection, _ = server.accept()
-                with connection:
+                with connection, contextlib.suppress(OSError):
                     while data := connection.recv(64):
                         connection.sendall(data[:40] + bytes([data[40] ^ 1]) + data[41:])
 
