@@ -29,14 +29,16 @@ struct engine {
 	struct conn *conns;
 	uint64_t completed; /* exchanges since the start, warm-up included */
 	uint64_t errors;
+	int first_error;
 };
 
-static void conn_fail(struct engine *engine, struct conn *conn)
+static void conn_fail(struct engine *engine, struct conn *conn, int err)
 {
 	if (conn->fd < 0)
 		return;
 	wire_end(conn);
-	engine->errors++;
+	if (engine->errors++ == 0)
+		engine->first_error = err;
 	engine->live_count--;
 }
 
@@ -100,11 +102,12 @@ static void on_event(struct engine *engine, struct conn *conn, uint32_t events, 
 	if (rc == 0 && (events & ~(uint32_t)EPOLLOUT) != 0)
 		rc = receive(engine, conn);
 	if (rc == 1) {
+		conn->is_served = true;
 		engine->completed += engine->opts->protocol->exchanges_per_batch(engine->opts);
 		rc = is_chained ? send_batch(engine, conn) : 0;
 	}
 	if (rc < 0)
-		conn_fail(engine, conn);
+		conn_fail(engine, conn, rc);
 }
 
 /* Turns the loop until the time or the number of exchanges is reached, or nobody is left. */
@@ -229,12 +232,23 @@ static void close_all(struct engine *engine)
 	}
 }
 
+static uint64_t count_starved(const struct engine *engine)
+{
+	uint64_t starved = 0;
+
+	for (unsigned i = 0; i < engine->opts->connection_count; i++)
+		starved += !engine->conns[i].is_served;
+	return starved;
+}
+
 /* Sets every connection going; one that cannot be written to counts as an error. */
 static void start_all(struct engine *engine)
 {
 	for (unsigned i = 0; i < engine->opts->connection_count; i++) {
-		if (send_batch(engine, &engine->conns[i]) < 0)
-			conn_fail(engine, &engine->conns[i]);
+		int err = send_batch(engine, &engine->conns[i]);
+
+		if (err < 0)
+			conn_fail(engine, &engine->conns[i], err);
 	}
 }
 
@@ -286,12 +300,15 @@ int engine_run(const struct load_opts *opts, struct load_result *ret_result)
 		err = open_all(&engine);
 	if (err == 0)
 		err = measure(&engine, &result);
+	if (err == 0)
+		result.starved = count_starved(&engine);
 	if (engine.conns != NULL)
 		close_all(&engine);
 	free(engine.conns);
 	wire_clean_up();
 	(void)close(engine.epoll_fd);
 	result.errors = engine.errors;
+	result.first_error = engine.first_error;
 	if (err == 0)
 		*ret_result = result;
 	return err;

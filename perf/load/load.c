@@ -17,6 +17,7 @@
 #include "../common/clock.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,12 +158,13 @@ static void print_result(const struct load_opts *opts, const struct load_result 
 	double completed = (double)result->completed;
 
 	printf("{\"protocol\": \"%s\", \"connections\": %u, \"size\": %u, \"depth\": %u, "
-	       "\"completed\": %" PRIu64 ", \"errors\": %" PRIu64 ", \"seconds\": %.6f, "
+	       "\"completed\": %" PRIu64 ", \"errors\": %" PRIu64 ", \"starved\": %" PRIu64 ", "
+	       "\"seconds\": %.6f, "
 	       "\"per_second\": %.1f, \"server_cpu_ns\": %.0f, \"server_cpu_ns_each\": %.2f, "
 	       "\"server_busy\": %.4f, \"load_busy\": %.4f, ",
 		opts->protocol->name, opts->connection_count, opts->size_bytes, opts->depth_count,
-		result->completed, result->errors, seconds, completed / seconds, cpu_ns,
-		result->completed > 0 ? cpu_ns / completed : 0.0,
+		result->completed, result->errors, result->starved, seconds, completed / seconds,
+		cpu_ns, result->completed > 0 ? cpu_ns / completed : 0.0,
 		cpu_ns / (double)result->window_ns,
 		(double)result->load_cpu_ns / (double)result->window_ns);
 	printf("\"switches_voluntary\": %" PRId64 ", \"switches_forced\": %" PRId64 ", "
@@ -206,5 +208,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	print_result(&opts, &result);
-	return result.errors == 0 ? 0 : 1;
+	if (result.errors == 0)
+		return 0;
+	(void)fprintf(stderr, "load: %" PRIu64 " connections failed", result.errors);
+	if (result.first_error != 0)
+		(void)fprintf(stderr, ", the first by %s",
+			result.first_error == -EPROTO ? "a wrong reply"
+						      : strerror(-result.first_error));
+	(void)fputs("\n", stderr);
+	return 1;
 }

@@ -40,6 +40,7 @@ struct conn {
 	int fd;             /* -1 once it has failed */
 	struct ssl_st *ssl; /* NULL: in clear */
 	bool is_watching_output;
+	bool is_served; /* a batch was answered in full */
 	unsigned id;
 	uint64_t batch;    /* which batch this is, so that each one can differ */
 	size_t out_bytes;  /* the batch... */
@@ -102,6 +103,8 @@ int watch_server(pid_t pid, struct server_sample *ret_sample);
 struct load_result {
 	uint64_t completed; /* exchanges verified within the window */
 	uint64_t errors;    /* connections lost or answered wrongly, over the whole run */
+	int first_error;    /* of these; http and echo only */
+	uint64_t starved;   /* connections that never got an answer; http and echo only */
 	int64_t window_ns;
 	int64_t load_cpu_ns;
 	struct server_sample unopened; /* before the first connection */
