@@ -2,16 +2,18 @@
 /*
  * Channels between tasks, through public calls.
  *
- *	micro_chan item|buffered|select
+ *	micro_chan item|timeout|buffered|select
  *
- * item: one task sends, another receives, without a buffer: each item is a meeting. buffered: the
- * same through a buffer of 64, so that tasks are switched once a buffer. select: one task that
- * receives from 8 channels of which all are ready; the sends that keep them so are measured alone
- * and taken off.
+ * item: one task sends, another receives, without a buffer: each item is a meeting. timeout: each
+ * receive with a deadline of 30 s. buffered: the same as item through a buffer of 64, so that tasks
+ * are switched once a buffer. select: one task that receives from 8 channels of which all are
+ * ready; the sends that keep them so are measured alone and taken off.
  */
 #include <soon/chan.h>
 #include <soon/group.h>
+#include <soon/scope.h>
 #include <soon/task.h>
+#include <soon/time.h>
 
 #include "../common/clock.h"
 #include "micro.h"
@@ -43,16 +45,27 @@ static int send_items(struct stream *stream)
 	return rc;
 }
 
-static int pass(soon_chan *chan, uint64_t count)
+static ssize_t receive(soon_chan *chan, uint64_t *ret_item)
+{
+	return soon_chan_recv(chan, ret_item);
+}
+
+static ssize_t receive_in_time(soon_chan *chan, uint64_t *ret_item)
+{
+	return soon_within(SOON_S(30), soon_chan_recv(chan, ret_item));
+}
+
+static inline __attribute__((always_inline)) int pass_by(
+	ssize_t (*next)(soon_chan *chan, uint64_t *ret_item), soon_chan *chan, uint64_t count)
 {
 	struct stream stream = { chan, count };
 	uint64_t item;
-	int rc;
+	ssize_t rc;
 	SOON_GROUP(group, .name = "benchmark");
 
 	rc = soon_spawn(&group, send_items, &stream);
 	for (uint64_t i = 0; i < count && rc == 0; i++) {
-		rc = soon_chan_recv(chan, &item);
+		rc = next(chan, &item);
 		if (rc == 1)
 			rc = item == i ? 0 : -EPROTO;
 	}
@@ -61,12 +74,17 @@ static int pass(soon_chan *chan, uint64_t count)
 
 static int pass_unbuffered(uint64_t count)
 {
-	return pass(&meet, count);
+	return pass_by(receive, &meet, count);
+}
+
+static int pass_in_time(uint64_t count)
+{
+	return pass_by(receive_in_time, &meet, count);
 }
 
 static int pass_buffered(uint64_t count)
 {
-	return pass(&buffered, count);
+	return pass_by(receive, &buffered, count);
 }
 
 static uint64_t storage[WAYS][2];
@@ -133,6 +151,12 @@ static int run_item(void *unused)
 	return rc;
 }
 
+static int run_timeout(void *unused)
+{
+	(void)unused;
+	return micro_measure_print(pass_in_time, ITEMS, "chan_timeout");
+}
+
 static int run_buffered(void *unused)
 {
 	double ns;
@@ -163,6 +187,7 @@ int main(int argc, char **argv)
 {
 	static const struct micro_bench benches[] = {
 		{ "item", run_item, NULL },
+		{ "timeout", run_timeout, NULL },
 		{ "buffered", run_buffered, NULL },
 		{ "select", run_select, NULL },
 	};
