@@ -15,6 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct server_opts {
 	uint16_t port;         /* 0: the kernel picks one */
 	bool is_deadline_off;  /* servers without deadlines ignore it */
@@ -43,6 +47,10 @@ int server_bind_udp(const struct server_opts *opts);
 void server_announce(uint16_t port);
 
 /* Prints `what: reason` on stderr and exits with status 1. `err` is a negative errno. */
-_Noreturn void server_die(const char *what, int err);
+void server_die(const char *what, int err) __attribute__((noreturn));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Micro measures in Go what soon's micro benchmarks of the same names measure: the same work,
-// the same counts, the same output. With one processor it is CPU time, as there; with two it is
-// elapsed time, because then part of the work is done beside the rest.
+// the same counts, the same output. With one processor it is CPU time, as there; with two, and
+// between threads, it is elapsed time, because then part of the work is done beside the rest.
 //
-//	micro_go 1|2|post|trip|trip_rested|offload|offload_many
+//	micro_go 1|2|yield|spawn|chan|timeout|buffered|timer
+//	micro_go post|trip|trip_rested|offload|offload_many
 package main
 
 import (
@@ -24,6 +25,8 @@ const (
 	locks   = 4000000
 	spawns  = 200000
 	ways    = 8
+	yields  = 4000000 // in all, over both goroutines
+	buffer  = 64
 )
 
 func cpuNow() time.Duration {
@@ -53,18 +56,27 @@ func measure(now func() time.Duration, rounds func(int), count int) float64 {
 	return ns[repeats/2]
 }
 
-func passItems(count int) {
-	meet := make(chan uint64)
-	go func() {
-		for i := 0; i < count; i++ {
-			meet <- uint64(i)
-		}
-	}()
+func send(items chan<- uint64, count int) {
 	for i := 0; i < count; i++ {
-		if <-meet != uint64(i) {
+		items <- uint64(i)
+	}
+}
+
+func pass(items chan uint64, count int) {
+	go send(items, count)
+	for i := 0; i < count; i++ {
+		if <-items != uint64(i) {
 			panic("an item was lost")
 		}
 	}
+}
+
+func passItems(count int) {
+	pass(make(chan uint64), count)
+}
+
+func passBuffered(count int) {
+	pass(make(chan uint64, buffer), count)
 }
 
 func fillWays() [ways]chan uint64 {
@@ -127,6 +139,20 @@ func spawnAndJoin(count int) {
 	}
 }
 
+func yieldOften(count int) {
+	var group sync.WaitGroup
+	for task := 0; task < 2; task++ {
+		group.Add(1)
+		go func() {
+			for i := 0; i < count/2; i++ {
+				runtime.Gosched()
+			}
+			group.Done()
+		}()
+	}
+	group.Wait()
+}
+
 func printIn(name string, value float64, unit string) {
 	fmt.Printf("{\"name\": \"%s\", \"value\": %.4f, \"unit\": \"%s\"}\n", name, value, unit)
 }
@@ -136,24 +162,55 @@ func print(name string, ns float64) {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: micro_go 1|2|post|trip|trip_rested|offload|offload_many")
+	fmt.Fprintln(os.Stderr, "usage: micro_go 1|2|yield|spawn|chan|timeout|buffered|timer|"+
+		"post|trip|trip_rested|offload|offload_many")
 	os.Exit(1)
 }
 
+// All that one processor is asked for with "1", in Go's own words.
+func one() {
+	print("go_item", measure(cpuNow, passItems, items))
+	both := measure(cpuNow, sendOften, selects)
+	print("go_select_8", measure(cpuNow, selectOften, selects)-both/2)
+	print("go_mutex", measure(cpuNow, lockOften, locks))
+	print("go_spawn", measure(cpuNow, spawnAndJoin, spawns))
+}
+
+// On one processor, in CPU time. False for a word that is not known.
+func alone(what string) bool {
+	switch what {
+	case "1":
+		one()
+	case "yield":
+		print("yield_2", measure(cpuNow, yieldOften, yields))
+	case "spawn":
+		print("spawn_close", measure(cpuNow, spawnAndJoin, spawns))
+	case "chan":
+		print("chan_item", measure(cpuNow, passItems, items))
+	case "timeout":
+		print("chan_timeout", measure(cpuNow, passInTime, items))
+	case "buffered":
+		print("chan_buffered", measure(cpuNow, passBuffered, items))
+	case "timer":
+		timers()
+	default:
+		return false
+	}
+	return true
+}
+
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == "1" {
-		runtime.GOMAXPROCS(1)
-		print("go_item", measure(cpuNow, passItems, items))
-		both := measure(cpuNow, sendOften, selects)
-		print("go_select_8", measure(cpuNow, selectOften, selects)-both/2)
-		print("go_mutex", measure(cpuNow, lockOften, locks))
-		print("go_spawn", measure(cpuNow, spawnAndJoin, spawns))
-	} else if len(os.Args) == 2 && os.Args[1] == "2" {
-		runtime.GOMAXPROCS(2)
-		print("go_item", measure(wallNow, passItems, items))
-	} else if len(os.Args) == 2 {
-		threads(os.Args[1])
-	} else {
+	if len(os.Args) != 2 {
 		usage()
 	}
+	runtime.GOMAXPROCS(1)
+	if alone(os.Args[1]) {
+		return
+	}
+	runtime.GOMAXPROCS(2)
+	if os.Args[1] == "2" {
+		print("go_item", measure(wallNow, passItems, items))
+		return
+	}
+	threads(os.Args[1])
 }

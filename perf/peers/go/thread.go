@@ -3,7 +3,6 @@
 package main
 
 import (
-	"os"
 	"runtime"
 	"sync"
 	"syscall"
@@ -142,7 +141,6 @@ func offloadMany(count int) {
 }
 
 func threads(what string) {
-	runtime.GOMAXPROCS(2)
 	affinity(syscall.SYS_SCHED_GETAFFINITY, &allowed)
 	switch what {
 	case "post":
@@ -158,5 +156,4 @@ func threads(what string) {
 	default:
 		usage()
 	}
-	os.Exit(0)
 }

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What micro_thread and micro_offload measure, in libuv: the same work, the same counts, the same
- * CPUs. uv_async_send() only wakes, and several calls may become one, so what is posted goes
- * through a list under a mutex, as libuv's users do it.
+ * What micro_thread, micro_offload and micro_timer measure, in libuv: the same work, the same
+ * counts, the same CPUs. uv_async_send() only wakes, and several calls may become one, so what is
+ * posted goes through a list under a mutex, as libuv's users do it.
  *
- *	micro_uv post|trip|trip_rested|offload|offload_many
+ *	micro_uv post|trip|trip_rested|offload|offload_many|timer
  *
  * The pool has UV_THREADPOOL_SIZE threads, 4 by default.
  */
 #include "../../micro/micro.h"
 
 #include "../../common/clock.h"
+#include "../../micro/random.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
@@ -24,6 +26,9 @@
 #define TRIPS  2000u
 #define FLYING 1000u /* jobs at a time */
 #define JOBS   100000u
+#define LIVE   100000u /* timers */
+#define BUSY   1024u
+#define ROUNDS 1000000u
 
 struct message {
 	struct message *next;
@@ -176,6 +181,45 @@ static int offload_many(uint64_t count)
 	return offload(count, FLYING);
 }
 
+static uv_timer_t busy[BUSY];
+
+static void on_timer(uv_timer_t *unused)
+{
+	(void)unused;
+	micro_die("a timer fired", -EPROTO);
+}
+
+static int arm_and_cancel(uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		uv_timer_t *timer = &busy[i % BUSY];
+
+		if (uv_timer_start(timer, on_timer, micro_timeout_ms(), 0) != 0)
+			return -EPROTO;
+		(void)uv_timer_stop(timer);
+	}
+	return 0;
+}
+
+static void run_timers(void)
+{
+	uv_timer_t *live = calloc(LIVE, sizeof(*live));
+	double ns;
+
+	if (live == NULL)
+		micro_die("timers", -ENOMEM);
+	for (size_t i = 0; i < BUSY; i++)
+		(void)uv_timer_init(&loop, &busy[i]);
+	for (size_t i = 0; i < LIVE; i++) {
+		(void)uv_timer_init(&loop, &live[i]);
+		(void)uv_timer_start(&live[i], on_timer, micro_timeout_ms(), 0);
+	}
+	if (micro_measure(arm_and_cancel, ROUNDS, CLOCK_PROCESS_CPUTIME_ID, &ns) < 0)
+		micro_die("timer", -EPROTO);
+	micro_print("timer_arm_cancel", ns, "ns");
+	free(live);
+}
+
 static void print(int (*rounds)(uint64_t), uint64_t count, const char *name, bool is_ns)
 {
 	double ns;
@@ -244,7 +288,10 @@ int main(int argc, char **argv)
 		print(offload_often, TRIPS, "offload", false);
 	else if (strcmp(what, "offload_many") == 0)
 		print(offload_many, JOBS, "offload_many", true);
+	else if (strcmp(what, "timer") == 0)
+		run_timers();
 	else
-		micro_die("usage: micro_uv post|trip|trip_rested|offload|offload_many", -EINVAL);
+		micro_die("usage: micro_uv post|trip|trip_rested|offload|offload_many|timer",
+			-EINVAL);
 	return 0;
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What micro_thread and micro_offload measure, in Tokio: the same work, the same counts, the same
-//! CPUs. The runtime is the one of a single thread, so that it is one core that is spoken to.
+//! What micro_thread, micro_offload, micro_sched and micro_chan measure, in Tokio: the same work,
+//! the same counts, the same CPUs. The runtime is the one of a single thread, so that it is one core
+//! that is spoken to.
 //!
 //!     micro_tokio post|trip|trip_rested|offload|offload_many [THREADS]
+//!     micro_tokio yield|spawn|chan|timeout|buffered|timer
 //!
 //! THREADS of the pool for blocking work, 4 by default.
+
+mod alone;
 
 use std::cell::Cell;
 use std::mem;
@@ -58,7 +62,13 @@ fn measure(name: &str, unit: &str, count: u64, rounds: impl FnMut(u64)) {
 }
 
 /// The same, less the rest before each round.
-fn measure_rested(
+fn measure_rested(name: &str, unit: &str, count: u64, rest: Duration, rounds: impl FnMut(u64)) {
+    let start = Instant::now();
+    measure_by(|| start.elapsed(), name, unit, count, rest, rounds)
+}
+
+fn measure_by(
+    now: impl Fn() -> Duration,
     name: &str,
     unit: &str,
     count: u64,
@@ -68,9 +78,9 @@ fn measure_rested(
     let mut ns = [0.0; REPEATS];
     rounds(count / 4);
     for value in ns.iter_mut() {
-        let start = Instant::now();
+        let start = now();
         rounds(count);
-        *value = start.elapsed().as_nanos() as f64 / count as f64 - rest.as_nanos() as f64;
+        *value = (now() - start).as_nanos() as f64 / count as f64 - rest.as_nanos() as f64;
     }
     ns.sort_by(|a, b| a.partial_cmp(b).unwrap());
     let value = ns[REPEATS / 2] / if unit == "ns" { 1.0 } else { 1000.0 };
@@ -181,15 +191,19 @@ fn main() {
     read_allowed();
     pin(0);
     let runtime =
-        Builder::new_current_thread().enable_io().max_blocking_threads(threads).build().unwrap();
+        Builder::new_current_thread().enable_all().max_blocking_threads(threads).build().unwrap();
     match arguments.get(1).map(String::as_str) {
         Some("post") => post(&runtime),
         Some("trip") => trip(&runtime, Duration::ZERO),
         Some("trip_rested") => trip(&runtime, REST),
         Some("offload") => offload(&runtime),
         Some("offload_many") => offload_many(&runtime),
+        Some(what) if alone::measure(&runtime, what) => (),
         _ => {
-            eprintln!("usage: micro_tokio post|trip|trip_rested|offload|offload_many [THREADS]");
+            eprintln!(
+                "usage: micro_tokio post|trip|trip_rested|offload|offload_many|\
+                 yield|spawn|chan|timeout|buffered|timer [THREADS]"
+            );
             std::process::exit(1);
         }
     }
