@@ -4,6 +4,7 @@
 
     bench.py [--build build/release] [--only echo64,http] [--quick] [--save]
     bench.py --against ../before/build/release [--only yield,echo64]
+    bench.py --peers [--only echo,http] [--with go,tokio] [--quick]
 
 The server runs on CPU 0 and the load on CPU 1. Both sides of a comparison run in turns, and what
 is compared is the server's CPU time per verified exchange, as the kernel accounts for it. See
@@ -12,10 +13,11 @@ README.md beside this file for the method and for what the figures do not say.
 
 import argparse
 import datetime
+import signal
 import sys
 from pathlib import Path
 
-from benchlib import against, report
+from benchlib import against, report, versus
 from benchlib.figures import Plan
 from benchlib.programs import Failed, Missing, Programs
 from benchlib.rows import ROWS
@@ -29,6 +31,10 @@ def parse_arguments():
                         help="build directory that holds perf/ (build/release)")
     parser.add_argument("--against", type=Path, metavar="BUILD",
                         help="compare soon in --build with soon in this one, without peers")
+    parser.add_argument("--peers", action="store_true",
+                        help="compare soon with its peers instead, and write a report")
+    parser.add_argument("--with", metavar="PEER,...", dest="peer_names",
+                        help="just these peers, with --peers")
     parser.add_argument("--only", metavar="ROW,...", help="just these rows")
     parser.add_argument("--quick", action="store_true",
                         help="one short block a row: shows that it runs, not how fast")
@@ -36,7 +42,12 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float, metavar="S", help="seconds of a window (0.5)")
     parser.add_argument("--save", action="store_true", help="write perf/results/<date>.json, .md")
     parser.add_argument("--list", action="store_true", help="print the rows and leave")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.peers and (arguments.against or arguments.save):
+        parser.error("--peers goes without --against, and always saves")
+    if arguments.peer_names and not arguments.peers:
+        parser.error("--with goes with --peers")
+    return arguments
 
 
 def make_plan(arguments):
@@ -97,7 +108,11 @@ def save(facts, results):
 
 
 def main():
+    # So that whoever ends it ends the servers, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     arguments = parse_arguments()
+    if arguments.peers:
+        return versus.main(arguments, HERE / "results")
     if arguments.list:
         print("\n".join(ROWS))
         return 0

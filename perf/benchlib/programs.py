@@ -15,6 +15,7 @@ from pathlib import Path
 SERVER_CPU = 0
 LOAD_CPU = 1
 START_SECONDS = 5.0
+ABSENT_STATUS = 77  # the exit status of a program that finds what it stands on not installed
 HERE = Path(__file__).resolve().parent.parent
 
 
@@ -68,8 +69,9 @@ class Server:
     """A running server: `pid` is the process whose CPU time counts."""
 
     def __init__(self, argv, cpus=(SERVER_CPU,), is_batch=False):
+        self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            argv, stdout=subprocess.PIPE, stderr=self.errors, text=True,
             preexec_fn=lambda: settle(*cpus, is_batch=is_batch))
         self.pid = self.process.pid
         self.port = 0
@@ -77,10 +79,23 @@ class Server:
     def read_port(self):
         words = self.process.stdout.readline().split()
         if len(words) != 2 or words[0] != "port":
-            self.stop()
-            raise Failed("the server did not say its port")
+            reason = self.give_up()
+            if self.process.returncode == ABSENT_STATUS:
+                raise Missing(reason)
+            raise Failed(f"the server did not say its port: {reason}")
         self.port = int(words[1])
         return self
+
+    def give_up(self):
+        """Ends a server that does not start; what it said last."""
+        try:
+            self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            pass
+        self.errors.seek(0)
+        said = self.errors.read().split("\n")
+        self.stop()
+        return next((line for line in reversed(said) if line.strip()), "it said nothing")
 
     def stop(self):
         """SIGTERM; a server that does not leave within 10 s is killed and fails the row."""
@@ -93,6 +108,7 @@ class Server:
             raise Failed("the server ignored SIGTERM for 10 s") from None
         finally:
             self.process.stdout.close()
+            self.errors.close()
 
 
 class Nginx(Server):
@@ -159,8 +175,17 @@ def end_load(process):
     return result
 
 
+def interpreter(suffix):
+    """What runs a script: the distribution's own, whose packages are meant."""
+    name, package = {".py": ("python3", "python3"), ".js": ("node", "nodejs")}[suffix]
+    found = shutil.which(name, path="/usr/bin") or shutil.which(name)
+    if found is None:
+        raise Missing(f"{name} is not installed (package {package})")
+    return [found, "-B"] if suffix == ".py" else [found]
+
+
 class Programs:
-    """Finds and runs what was built in one build directory."""
+    """Finds and runs what was built in one build directory, and the scripts of perf/peers."""
 
     def __init__(self, build):
         self.build = Path(build) / "perf"
@@ -172,11 +197,21 @@ class Programs:
             raise Missing(f"{name} is not built")
         return str(path)
 
+    def argv(self, words):
+        """`words` with a program or a script in front, as a command."""
+        suffix = Path(words[0]).suffix
+        if suffix:
+            return [*interpreter(suffix), str(HERE / "peers" / words[0]), *words[1:]]
+        return [self.path(words[0]), *words[1:]]
+
     def has(self, spec):
         return (self.build / spec.split()[0]).exists()
 
     def start(self, spec, cpus=(SERVER_CPU,), is_batch=False):
-        """Starts "nginx" or "program --flag ..."; the flag --tls stands for the certificate."""
+        """
+        Starts "nginx", "program --flag ..." or "folder/script.py ..." of perf/peers; the flag --tls
+        stands for the certificate.
+        """
         words = spec.split()
         if "--tls" in words:
             words.remove("--tls")
@@ -186,7 +221,7 @@ class Programs:
             words += [f"--cert={self.certificate.cert}", f"--key={self.certificate.key}"]
         if words[0] == "nginx":
             return Nginx()
-        return Server([self.path(words[0]), *words[1:]], cpus, is_batch).read_port()
+        return Server(self.argv(words), cpus, is_batch).read_port()
 
     def begin_load(self, server, arguments, cpu, is_batch=False):
         argv = [self.path("load"), *arguments, f"--port={server.port}", f"--pid={server.pid}"]
@@ -230,12 +265,13 @@ class Programs:
 
     def micro(self, spec, cpus=(SERVER_CPU,), debug=""):
         """One run of a micro benchmark, debugging these words; returns its figures by name."""
-        words = spec.split()
-        argv = [self.path(words[0]), *words[1:]]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False,
+        done = subprocess.run(self.argv(spec.split()), capture_output=True, text=True, check=False,
                               env={**os.environ, "SOON_DEBUG": debug},
                               preexec_fn=lambda: settle(*cpus))
+        if done.returncode == ABSENT_STATUS:
+            raise Missing(done.stderr.strip() or spec)
         if done.returncode != 0:
-            raise Failed(f"{done.stderr.strip() or spec} (exit {done.returncode})")
+            reason = done.stderr.strip().split("\n")[-1] or spec
+            raise Failed(f"{reason} (exit {done.returncode})")
         figures = [json.loads(line) for line in done.stdout.splitlines()]
         return {figure["name"]: figure["value"] for figure in figures}

@@ -27,7 +27,7 @@ static const char not_found[] = "HTTP/1.1 404 Not Found\r\n"
 				"Content-Length: 0\r\n"
 				"\r\n";
 
-/* The answers to one read: a request has more bytes than an answer could outgrow this by. */
+/* The answers to one read; what does not fit is written before. */
 static char output[OUTPUT_BYTES];
 static size_t output_bytes;
 
