@@ -48,9 +48,9 @@ static double slope(const struct rate *rate, double seconds)
 	return seconds > 0 ? (rate->to - rate->from) / seconds : 0;
 }
 
-double rate_integral(const struct rate *rate, soon_ns ramp, soon_ns upto)
+double rate_integral(const struct rate *rate, soon_ns ramp, soon_ns until)
 {
-	double t = (double)upto / 1e9;
+	double t = (double)until / 1e9;
 
 	return rate->from * t + slope(rate, (double)ramp / 1e9) / 2 * t * t;
 }

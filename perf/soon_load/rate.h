@@ -43,6 +43,6 @@ void arrivals_randomize(struct arrivals *arrivals, uint64_t seed);
 soon_ns arrivals_next(struct arrivals *arrivals);
 
 /* How many requests are due by then, from the start of the measurement on, on all cores. */
-double rate_integral(const struct rate *rate, soon_ns ramp, soon_ns upto);
+double rate_integral(const struct rate *rate, soon_ns ramp, soon_ns until);
 
 #endif
