@@ -7,15 +7,6 @@
 
 #include <stdio.h>
 
-#define SHOW_NUMBER_BYTES 32
-
-/* Three digits and a unit: "12.3 ns", "4.56 ms", "1.20 GB". Returns `text`. */
-const char *show_time(double ns, char text[SHOW_NUMBER_BYTES]);
-const char *show_amount(double amount, const char *unit, char text[SHOW_NUMBER_BYTES]);
-
-/* A figure in its unit: one of nanoseconds as a time. */
-const char *show_figure(double value, const char *unit, char text[SHOW_NUMBER_BYTES]);
-
 /* How wide the names are. */
 int show_width(const struct result *result);
 

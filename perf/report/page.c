@@ -3,7 +3,7 @@
 #include "page.h"
 
 #include "escape.h"
-#include "number.h"
+#include "harness/number.h"
 #include "warning.h"
 
 #include <inttypes.h>

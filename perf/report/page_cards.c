@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* page_cards.c: the few figures at the top that most people came for. */
 #include "escape.h"
-#include "number.h"
+#include "harness/number.h"
 #include "page.h"
 #include "summary.h"
 

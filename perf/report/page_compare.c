@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* page_compare.c: what changed: a ratio with its interval for each figure, and the verdict. */
 #include "escape.h"
-#include "number.h"
+#include "harness/number.h"
 #include "page.h"
 #include "scale.h"
 #include "verdict.h"

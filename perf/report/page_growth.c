@@ -2,7 +2,7 @@
 /* page_growth.c: how the time of a benchmark grows with its parameter. */
 #include "escape.h"
 #include "harness/fit.h"
-#include "number.h"
+#include "harness/number.h"
 #include "page.h"
 #include "summary.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* page_loads.c: load tests: latency by percentile, all in one plot, and the tables. */
 #include "escape.h"
-#include "number.h"
+#include "harness/number.h"
 #include "page.h"
 #include "page_time.h"
 #include "summary.h"

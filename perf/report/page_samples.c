@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* page_samples.c: the benchmarks, one in a line: its samples as dots and a box, and its figures. */
 #include "escape.h"
+#include "harness/number.h"
 #include "harness/stats.h"
-#include "number.h"
 #include "page.h"
 #include "summary.h"
 

@@ -3,7 +3,7 @@
 #include "page_time.h"
 
 #include "escape.h"
-#include "number.h"
+#include "harness/number.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef SOON_REPORT_SCALE_H
 #define SOON_REPORT_SCALE_H
 
-#include "number.h"
+#include "harness/number.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* tables.c: a report as tables, in Markdown or as plain text. */
 #include "formats.h"
-#include "number.h"
+#include "harness/number.h"
 #include "summary.h"
 #include "table.h"
 #include "verdict.h"

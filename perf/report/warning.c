@@ -2,7 +2,7 @@
 /* warning.c: see warning.h. Each bound is where a reader would begin to draw wrong conclusions. */
 #include "warning.h"
 
-#include "number.h"
+#include "harness/number.h"
 #include "summary.h"
 
 #include <errno.h>

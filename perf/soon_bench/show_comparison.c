@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* show_comparison.c: verdicts as lines for people, and as an exit status. */
-#include "harness/show.h"
+#include "harness/number.h"
 #include "soon_bench.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 
 static void show_line(FILE *out, int width, bool has_figures, const struct comparison *one)
 {
-	char before[SHOW_NUMBER_BYTES], after[SHOW_NUMBER_BYTES];
+	char before[NUMBER_BYTES], after[NUMBER_BYTES];
 
 	(void)fprintf(out, "%-*s ", width, one->name);
 	if (has_figures)
@@ -19,8 +19,8 @@ static void show_line(FILE *out, int width, bool has_figures, const struct compa
 		return;
 	}
 	(void)fprintf(out, "%10s %10s %+7.1f %% %+7.1f .. %+5.1f %%  %6.4f  %s\n",
-		show_figure(one->before, one->unit, before),
-		show_figure(one->after, one->unit, after), 100 * (one->ratio.value - 1),
+		number_figure(one->before, one->unit, before),
+		number_figure(one->after, one->unit, after), 100 * (one->ratio.value - 1),
 		100 * (one->ratio.low - 1), 100 * (one->ratio.high - 1), one->adjusted,
 		compare_word(one->verdict));
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "find.h"
 
+#include "../harness/number.h"
 #include "report.h"
-#include "text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,17 +28,17 @@ static bool is_kept(const struct plan *plan, const struct tally *tally)
 
 static void print_step(const struct plan *plan, const struct tally *tally, bool kept)
 {
-	char p50[TEXT_BYTES], p99[TEXT_BYTES], completed[TEXT_BYTES], errors[TEXT_BYTES];
+	char p50[NUMBER_BYTES], p99[NUMBER_BYTES], completed[NUMBER_BYTES], errors[NUMBER_BYTES];
 	const soon_hist *total = tally->phases[PHASE_TOTAL];
 	double rate = tally_rate(tally, tally->completed);
 
 	if (plan->is_quiet)
 		return;
 	(void)printf("  %10.0f/s  %-4s completed %s/s, p50 %s, p99 %s, errors %s\n",
-		plan->rate.from, kept ? "yes" : "no", text_of_count((uint64_t)rate, completed),
-		text_of_ns(tally_quantile(total, 0.5), p50),
-		text_of_ns(tally_quantile(total, 0.99), p99),
-		text_of_count(tally_failed_count(tally), errors));
+		plan->rate.from, kept ? "yes" : "no", number_count((uint64_t)rate, completed),
+		number_time(tally_quantile(total, 0.5), p50),
+		number_time(tally_quantile(total, 0.99), p99),
+		number_count(tally_failed_count(tally), errors));
 	(void)fflush(stdout);
 }
 

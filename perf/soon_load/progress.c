@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One line on the terminal that is written over twice a second. */
+#include "../harness/number.h"
 #include "run.h"
-#include "text.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ static struct seen look(const struct run *run)
 static void show(const struct run *run, soon_ns start, soon_ns passed, double rate, uint64_t failed)
 {
 	const struct plan *plan = run->plan;
-	char line[LINE_BYTES], count[TEXT_BYTES], errors[TEXT_BYTES];
+	char line[LINE_BYTES], count[NUMBER_BYTES], errors[NUMBER_BYTES];
 	double at = (double)(soon_now() - start - plan->warmup) / 1e9;
 	int length;
 
@@ -42,7 +42,7 @@ static void show(const struct run *run, soon_ns start, soon_ns passed, double ra
 	else
 		length = snprintf(line, sizeof line, "%s%.1f s   %s/s   errors %s",
 			at < 0 ? "warm-up " : "", at < 0 ? -at : at,
-			text_of_count((uint64_t)rate, count), text_of_count(failed, errors));
+			number_count((uint64_t)rate, count), number_count(failed, errors));
 	/* Nobody is helped by an error here. */
 	(void)fprintf(stderr, "\r\033[K%.*s", length, line);
 	(void)fflush(stderr);

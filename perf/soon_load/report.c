@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report.h"
 
-#include "text.h"
+#include "../harness/number.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,9 +15,9 @@
 
 static void print_time(double ns)
 {
-	char text[TEXT_BYTES];
+	char text[NUMBER_BYTES];
 
-	(void)printf(" %9s", text_of_ns(ns, text));
+	(void)printf(" %9s", number_time(ns, text));
 }
 
 static void print_hist(const char *name, const soon_hist *hist)
@@ -36,18 +36,17 @@ static void print_hist(const char *name, const soon_hist *hist)
 
 static void print_count(const char *name, uint64_t count, double rate)
 {
-	char text[TEXT_BYTES], per_second[TEXT_BYTES];
+	char text[NUMBER_BYTES], per_second[NUMBER_BYTES];
 
-	(void)printf("  %-11s %14s", name, text_of_count(count, text));
+	(void)printf("  %-11s %14s", name, number_count(count, text));
 	if (rate > 0)
-		(void)printf(
-			" %14s/s", rate < 100 ? "" : text_of_count((uint64_t)rate, per_second));
+		(void)printf(" %14s/s", rate < 100 ? "" : number_count((uint64_t)rate, per_second));
 	(void)putchar('\n');
 }
 
 static void print_counts(const struct tally *tally, bool is_open)
 {
-	char in[TEXT_BYTES], out[TEXT_BYTES], message[TALLY_MESSAGE_BYTES];
+	char in[NUMBER_BYTES], out[NUMBER_BYTES], message[TALLY_MESSAGE_BYTES];
 
 	if (is_open) {
 		print_count("scheduled", tally->due, tally_rate(tally, tally->due));
@@ -55,8 +54,8 @@ static void print_counts(const struct tally *tally, bool is_open)
 	}
 	print_count("completed", tally->completed, tally_rate(tally, tally->completed));
 	(void)printf("  %-11s %14s/s received, %s/s sent\n", "traffic",
-		text_of_bytes(tally_rate(tally, tally->bytes_received), in),
-		text_of_bytes(tally_rate(tally, tally->bytes_sent), out));
+		number_amount(tally_rate(tally, tally->bytes_received), "B", in),
+		number_amount(tally_rate(tally, tally->bytes_sent), "B", out));
 	print_count("errors", tally_failed_count(tally), 0);
 	for (unsigned i = 0; i < FAULT_COUNT; i++) {
 		if (tally->failed[i] == 0)
@@ -118,14 +117,14 @@ void report_warn(const struct plan *plan, const struct outcome *outcome)
 	double lag = tally_quantile(tally->lag, LAG_SHARE);
 	double total = tally_quantile(tally->phases[PHASE_TOTAL], LAG_SHARE);
 	double missing = (double)tally->due - (double)tally->sent;
-	char text[TEXT_BYTES];
+	char text[NUMBER_BYTES];
 
 	if (lag > LAG_MIN_NS && lag > LAG_PART * total)
 		(void)fprintf(stderr,
 			"soon-load: warning: the generator fell behind: it sent late by up to %s "
 			"(p99) although a connection was free. Latencies contain that. Use more "
 			"--cores, or a machine with less other work\n",
-			text_of_ns(lag, text));
+			number_time(lag, text));
 	if (outcome->busy > BUSY_MAX)
 		(void)fprintf(stderr,
 			"soon-load: warning: a core of the generator was busy for %.0f %% of "
@@ -147,7 +146,7 @@ unsigned report_thresholds(const struct plan *plan, const struct tally *tally)
 		const struct threshold *threshold = &plan->thresholds[i];
 		bool is_time = threshold->figure == THRESHOLD_QUANTILE ||
 			threshold->figure == THRESHOLD_MEAN;
-		char text[TEXT_BYTES];
+		char text[NUMBER_BYTES];
 		double value;
 
 		if (!threshold_holds(threshold, tally, &value))
@@ -156,7 +155,7 @@ unsigned report_thresholds(const struct plan *plan, const struct tally *tally)
 		if (isnan(value))
 			(void)snprintf(text, sizeof text, "nothing was measured");
 		else if (is_time)
-			(void)text_of_ns(value, text);
+			(void)number_time(value, text);
 		else
 			(void)snprintf(text, sizeof text, "%.6g%s", value,
 				threshold->is_percent ? "%" : "");

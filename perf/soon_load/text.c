@@ -2,7 +2,6 @@
 #include "text.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define EXACT_MAX 9007199254740992.0 /* 2^53 */
@@ -98,50 +97,4 @@ int text_duration(const char *text, soon_ns *ret_ns)
 	if (rc == 0)
 		*ret_ns = (soon_ns)(value + 0.5);
 	return rc;
-}
-
-const char *text_of_ns(double ns, char ret_text[TEXT_BYTES])
-{
-	static const struct unit units[] = { { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 },
-		{ "s", 1e9 } };
-	unsigned at = 0;
-	double value;
-
-	/* 999.9 us is better read as 1.00 ms. */
-	while (at < 3 && ns >= 999.5 * units[at].factor)
-		at++;
-	value = ns / units[at].factor;
-	(void)snprintf(ret_text, TEXT_BYTES, "%.*f %s",
-		at == 0 || value >= 99.95 ? 0
-			: value >= 9.995  ? 1
-					  : 2,
-		value, units[at].name);
-	return ret_text;
-}
-
-const char *text_of_count(uint64_t count, char ret_text[TEXT_BYTES])
-{
-	char digits[TEXT_BYTES];
-	size_t length = (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
-	size_t at = 0;
-
-	for (size_t i = 0; i < length; i++) {
-		if (i > 0 && (length - i) % 3 == 0)
-			ret_text[at++] = ',';
-		ret_text[at++] = digits[i];
-	}
-	ret_text[at] = '\0';
-	return ret_text;
-}
-
-const char *text_of_bytes(double bytes, char ret_text[TEXT_BYTES])
-{
-	static const char *const names[] = { "B", "kB", "MB", "GB", "TB" };
-	unsigned at = 0;
-
-	for (; at < 4 && bytes >= 999.5; at++)
-		bytes /= 1000;
-	(void)snprintf(ret_text, TEXT_BYTES, "%.*f %s", at == 0 || bytes >= 99.95 ? 0 : 1, bytes,
-		names[at]);
-	return ret_text;
 }

@@ -53,21 +53,6 @@ SOON_TEST_PLAIN(load_text, durations)
 	cr_assert_eq(text_duration("-5s", &ns), -EINVAL);
 }
 
-SOON_TEST_PLAIN(load_text, writes_three_digits)
-{
-	char text[TEXT_BYTES];
-
-	cr_assert_str_eq(text_of_ns(999, text), "999 ns");
-	cr_assert_str_eq(text_of_ns(1234, text), "1.23 us");
-	cr_assert_str_eq(text_of_ns(999900, text), "1.00 ms");
-	cr_assert_str_eq(text_of_ns(123456789, text), "123 ms");
-	cr_assert_str_eq(text_of_ns(61e9, text), "61.0 s");
-	cr_assert_str_eq(text_of_count(0, text), "0");
-	cr_assert_str_eq(text_of_count(1234567, text), "1,234,567");
-	cr_assert_str_eq(text_of_count(UINT64_MAX, text), "18,446,744,073,709,551,615");
-	cr_assert_str_eq(text_of_bytes(1500, text), "1.5 kB");
-}
-
 static void check_url(const char *text, enum url_scheme scheme, const char *where, const char *path)
 {
 	char wrong[URL_WRONG_BYTES] = "";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* number.h: numbers as people read them: three digits, and a unit that fits. */
-#ifndef SOON_REPORT_NUMBER_H
-#define SOON_REPORT_NUMBER_H
+#ifndef SOON_HARNESS_NUMBER_H
+#define SOON_HARNESS_NUMBER_H
 
 #include <stdint.h>
 
