@@ -138,8 +138,11 @@ static void show_fit(FILE *out, const struct result *result, size_t first)
 	}
 	if (fit_find(params, times, count, &fit) < 0)
 		return;
-	(void)fprintf(out, "%s grows as %s: %s of it, off by %.1f %%\n", head->group, fit.growth,
-		number_time(fit.factor, text), 100 * fit.error);
+	(void)fprintf(out, "%s grows as %s: %s of it", head->group, fit.growth->name,
+		number_time(fit.factor, text));
+	if (fit.base > 0)
+		(void)fprintf(out, " and %s in any case", number_time(fit.base, text));
+	(void)fprintf(out, ", off by %.1f %%\n", 100 * fit.error);
 }
 
 void show_fits(FILE *out, const struct result *result)

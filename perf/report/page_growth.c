@@ -26,18 +26,6 @@ struct growth {
 	struct fit fit;
 };
 
-/* What fit.h calls so. */
-static double grown(const char *growth, double n)
-{
-	if (strcmp(growth, "log n") == 0)
-		return log2(n + 1);
-	if (strcmp(growth, "n") == 0)
-		return n;
-	if (strcmp(growth, "n log n") == 0)
-		return n * log2(n + 1);
-	return strcmp(growth, "n^2") == 0 ? n * n : 1;
-}
-
 /* In rising order of the parameter. */
 static void add_point(struct growth *growth, double param, const struct summary *summary)
 {
@@ -120,7 +108,7 @@ static void draw_fit(struct page *page, unsigned series, const struct growth *gr
 
 		page->x[count] = plot->x.is_log ? first * pow(last / first, part)
 						: first + part * (last - first);
-		page->y[count] = growth->fit.factor * grown(growth->fit.growth, page->x[count]);
+		page->y[count] = fit_at(&growth->fit, page->x[count]);
 	}
 	plot_line(plot, series, PLOT_SOLID, page->x, page->y, count);
 }
@@ -149,9 +137,8 @@ static void put_table(struct page *page, const struct growth *growth, const char
 		"<th scope=\"col\" class=\"num\">fit</th></tr></thead><tbody>\n",
 		param_name);
 	for (size_t i = 0; i < growth->count; i++) {
-		double fit = growth->has_fit
-			? growth->fit.factor * grown(growth->fit.growth, growth->params[i])
-			: (double)NAN;
+		double fit =
+			growth->has_fit ? fit_at(&growth->fit, growth->params[i]) : (double)NAN;
 
 		escape_markup(page->out,
 			"<tr data-x=\"%.4f\"><th scope=\"row\">%.0f</th><td class=\"num\">%s</td>"
@@ -166,22 +153,24 @@ static void put_table(struct page *page, const struct growth *growth, const char
 	page_values_end(page);
 }
 
-/* "grows as n: 0.42 ns of it, off by 3.1 %". */
+/* "Grows as n: 0.42 ns of it and 3.00 ns in any case, off by 3.1 %". */
 static void tell_fit(const struct growth *growth, char *text, size_t size)
 {
-	char factor[NUMBER_BYTES], off[NUMBER_BYTES];
+	char factor[NUMBER_BYTES], base[NUMBER_BYTES], off[NUMBER_BYTES];
+	const struct fit *fit = &growth->fit;
+	bool has_base = growth->has_fit && fit->base > 0;
 
 	if (!growth->has_fit)
 		(void)snprintf(
 			text, size, "No curve fits: it needs three parameters of 1 or more.");
-	else if (strcmp(growth->fit.growth, "1") == 0)
+	else if (strcmp(fit->growth->name, "1") == 0)
 		(void)snprintf(text, size, "Does not grow: %s, off by %s.",
-			number_time(growth->fit.factor, factor),
-			number_share(growth->fit.error, off));
+			number_time(fit->factor, factor), number_share(fit->error, off));
 	else
-		(void)snprintf(text, size, "Grows as %s: %s of it, off by %s.", growth->fit.growth,
-			number_time(growth->fit.factor, factor),
-			number_share(growth->fit.error, off));
+		(void)snprintf(text, size, "Grows as %s: %s of it%s%s%s, off by %s.",
+			fit->growth->name, number_time(fit->factor, factor),
+			has_base ? " and " : "", has_base ? number_time(fit->base, base) : "",
+			has_base ? " in any case" : "", number_share(fit->error, off));
 }
 
 static void put_growth(struct page *page, unsigned series, const struct growth *growth,
@@ -197,7 +186,7 @@ static void put_growth(struct page *page, unsigned series, const struct growth *
 	page_figure(page, title, page->text);
 	find_scales(&page->plot, growth);
 	plot_begin(&page->plot, title, page->text);
-	draw_growth(page, series, growth, growth->has_fit ? growth->fit.growth : "");
+	draw_growth(page, series, growth, growth->has_fit ? growth->fit.growth->name : "");
 	plot_end(&page->plot);
 	put_table(page, growth, param_name);
 	page_figure_end(page);

@@ -61,7 +61,8 @@ typedef struct soon_bench_def {
 	void (*teardown)(soon_bench *bench);
 	/*
 	 * The benchmark runs once for each, as "name/8"; see SOON_BENCH_PARAMS. With three or more
-	 * it is told how the time grows with them: as 1, log n, n, n log n or n^2.
+	 * it is told how the time grows with them: as 1, log n, n, n log n or n^2. From
+	 * four on, what does not grow is told apart.
 	 */
 	const int64_t *params;
 	const char *param_name; /* for reports */

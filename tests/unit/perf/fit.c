@@ -52,10 +52,49 @@ SOON_TEST_PLAIN(fit, each_growth_is_found_through_noise)
 		for (int k = 0; k < COUNT; k++)
 			times[k] = 7 * growths[i].of(params[k]) * (k % 2 == 0 ? 1.04 : 0.97);
 		cr_assert_eq(fit_find(params, times, COUNT, &fit), 0);
-		cr_expect_str_eq(fit.growth, growths[i].name);
-		cr_expect_float_eq(fit.factor, 7, 0.3, "%s: %g", fit.growth, fit.factor);
+		cr_expect_str_eq(fit.growth->name, growths[i].name);
+		cr_expect_float_eq(fit.factor, 7, 0.3, "%s: %g", fit.growth->name, fit.factor);
+		cr_expect_eq(fit.base, 0, "%s: %g", fit.growth->name, fit.base);
 		cr_expect_lt(fit.error, 0.05);
+		cr_expect_float_eq(fit_at(&fit, 64), times[1], 0.1 * times[1]);
 	}
+}
+
+SOON_TEST_PLAIN(fit, what_does_not_grow_is_told_from_what_does)
+{
+	static const struct {
+		const char *name;
+		double (*of)(double n);
+	} growths[] = { { "log n", logarithm }, { "n", linear }, { "n log n", linearithmic },
+		{ "n^2", quadratic } };
+
+	for (int i = 0; i < 4; i++) {
+		double base = 3 * growths[i].of(params[1]);
+		double times[COUNT];
+		struct fit fit;
+
+		for (int k = 0; k < COUNT; k++)
+			times[k] = (base + growths[i].of(params[k])) * (k % 2 == 0 ? 1.005 : 0.995);
+		cr_assert_eq(fit_find(params, times, COUNT, &fit), 0);
+		cr_expect_str_eq(fit.growth->name, growths[i].name);
+		cr_expect_float_eq(
+			fit.base, base, 0.1 * base, "%s: %g", fit.growth->name, fit.base);
+		cr_expect_float_eq(fit.factor, 1, 0.1, "%s: %g", fit.growth->name, fit.factor);
+		/* Three points and two numbers would always fit. */
+		cr_assert_eq(fit_find(params, times, 3, &fit), 0);
+		cr_expect_eq(fit.base, 0);
+	}
+}
+
+SOON_TEST_PLAIN(fit, one_parameter_again_and_again_does_not_grow)
+{
+	static const double same[COUNT] = { 64, 64, 64, 64, 64 };
+	static const double times[COUNT] = { 10, 10.1, 9.9, 10, 10 };
+	struct fit fit;
+
+	cr_assert_eq(fit_find(same, times, COUNT, &fit), 0);
+	cr_expect_str_eq(fit.growth->name, "1");
+	cr_expect_float_eq(fit_at(&fit, 64), 10, 0.1);
 }
 
 SOON_TEST_PLAIN(fit, what_fits_nothing_has_a_great_error)
