@@ -9,6 +9,12 @@
 /* The bootstrap is by chance, but the same each time that the same is compared. */
 #define SEED UINT64_C(1)
 
+/*
+ * Of counts, how much is nothing, as a share, or below 1 itself: what happens less than once in a
+ * thousand turns, and what the count itself costs, belongs to no turn.
+ */
+#define COUNT_SLACK 0.001
+
 const char *compare_word(enum compare_verdict verdict)
 {
 	switch (verdict) {
@@ -24,6 +30,17 @@ const char *compare_word(enum compare_verdict verdict)
 		break;
 	}
 	return "impossible";
+}
+
+const char *compare_word_of(const struct comparison *comparison)
+{
+	bool is_change =
+		comparison->verdict == COMPARE_FASTER || comparison->verdict == COMPARE_SLOWER;
+	bool is_speed = strcmp(comparison->unit, "ns") == 0 || strcmp(comparison->unit, "1/s") == 0;
+
+	if (!is_change || is_speed)
+		return compare_word(comparison->verdict);
+	return comparison->ratio.value > 1 ? "more" : "less";
 }
 
 static bool all_above_zero(const double *values, size_t count)
@@ -98,6 +115,11 @@ int compare_sets(const double *before, size_t before_count, const double *after,
 	return rc;
 }
 
+static bool has_chance(const struct comparison *comparison)
+{
+	return comparison->verdict != COMPARE_IMPOSSIBLE && !comparison->is_exact;
+}
+
 /*
  * Holm's step-down: the least chance counts as often as there are comparisons, the next one once
  * less, and none is less than one before it.
@@ -108,8 +130,8 @@ static void adjust(struct comparison *comparisons, size_t count)
 	double least = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		comparisons[i].adjusted = -1;
-		left += comparisons[i].verdict != COMPARE_IMPOSSIBLE;
+		comparisons[i].adjusted = comparisons[i].is_exact ? 0 : -1;
+		left += has_chance(&comparisons[i]);
 	}
 	for (; left > 0; left--) {
 		struct comparison *next = NULL;
@@ -117,7 +139,7 @@ static void adjust(struct comparison *comparisons, size_t count)
 		for (size_t i = 0; i < count; i++) {
 			struct comparison *candidate = &comparisons[i];
 
-			if (candidate->verdict == COMPARE_IMPOSSIBLE || candidate->adjusted >= 0)
+			if (!has_chance(candidate) || candidate->adjusted >= 0)
 				continue;
 			if (next == NULL || candidate->chance < next->chance)
 				next = candidate;
@@ -138,7 +160,8 @@ static enum compare_verdict judge(const struct comparison *comparison, double th
 
 	if (comparison->adjusted < 1 - COMPARE_CONFIDENCE && (is_up || is_down))
 		return is_up == more_is_better ? COMPARE_FASTER : COMPARE_SLOWER;
-	if (ratio->low > 1 / (1 + threshold) && ratio->high < 1 + threshold)
+	if (comparison->is_exact ||
+		(ratio->low > 1 / (1 + threshold) && ratio->high < 1 + threshold))
 		return COMPARE_NO_CHANGE;
 	return COMPARE_NOISY;
 }
@@ -216,6 +239,43 @@ static int compare_runs(const struct result_samples *before, const struct result
 	return rc;
 }
 
+/* Whether all runs have the same, of which the greatest is told. */
+static bool is_steady(const struct result_samples *samples, double *ret_value)
+{
+	double least = HUGE_VAL, greatest = -HUGE_VAL;
+
+	for (size_t i = 0; i < samples->run_count; i++) {
+		for (size_t k = 0; k < samples->runs[i].count; k++) {
+			least = fmin(least, samples->runs[i].values[k]);
+			greatest = fmax(greatest, samples->runs[i].values[k]);
+		}
+	}
+	*ret_value = greatest;
+	return greatest >= least && greatest - least <= COUNT_SLACK * fmax(1, greatest);
+}
+
+/* Returns: whether they can be compared so; if not, nothing is changed. */
+static bool compare_exactly(const struct result_samples *before, const struct result_samples *after,
+	struct comparison *comparison)
+{
+	double first, second, ratio;
+
+	if (!before->is_count || !after->is_count || !is_steady(before, &first) ||
+		!is_steady(after, &second))
+		return false;
+	if (fabs(second - first) <= COUNT_SLACK * fmax(1, fmax(first, second)))
+		ratio = 1;
+	else
+		ratio = first > 0 ? second / first : HUGE_VAL;
+	comparison->is_exact = true;
+	comparison->before = first;
+	comparison->after = second;
+	comparison->before_count = before->run_count;
+	comparison->after_count = after->run_count;
+	comparison->ratio = (struct stats_interval){ ratio, ratio, ratio };
+	return true;
+}
+
 static int impossible(struct comparison *comparison, const char *why)
 {
 	comparison->verdict = COMPARE_IMPOSSIBLE;
@@ -232,11 +292,27 @@ static int compare_samples(const struct result_samples *before, const struct res
 		return impossible(comparison, "the units differ");
 	if (before->run_count == 0 || after->run_count == 0)
 		return impossible(comparison, "there are no samples");
+	if (compare_exactly(before, after, comparison))
+		return 0;
 	if (before->run_count == 1 && after->run_count == 1)
 		rc = compare_single(before, after, comparison);
 	else
 		rc = compare_runs(before, after, is_paired, comparison);
 	return rc == -EINVAL ? impossible(comparison, "a side has no value above 0") : rc;
+}
+
+/* Why an entry lacks a figure; NULL: it does not say. */
+static const char *why_missing(const struct result_entry *entry, bool is_before)
+{
+	switch (entry->state) {
+	case RESULT_FAILED:
+		return is_before ? "it failed before" : "it failed after";
+	case RESULT_SKIPPED:
+		return is_before ? "it was skipped before" : "it was skipped after";
+	case RESULT_OK:
+		break;
+	}
+	return is_before ? "it lacks the figure before" : "it lacks the figure after";
 }
 
 /* One figure of one entry, for what there is of it on the other side. */
@@ -254,21 +330,32 @@ static int compare_figure(const struct result_entry *before, const struct result
 	if (before->threads != after->threads)
 		return impossible(comparison, "the numbers of threads differ");
 	if (other == NULL)
-		return impossible(comparison, "the other side does not have the figure");
+		return impossible(comparison, why_missing(after, false));
 	return compare_samples(figure, other, is_paired, comparison);
+}
+
+static bool is_asked(const struct result_samples *samples, const char *figure)
+{
+	if (samples->better == RESULT_BETTER_NONE)
+		return false;
+	if (figure == NULL || strcmp(figure, COMPARE_ALL) == 0)
+		return true;
+	if (strcmp(figure, COMPARE_COUNTS) == 0)
+		return samples->is_count;
+	return strcmp(figure, samples->name) == 0;
 }
 
 static int compare_entry(const struct result_entry *before, const struct result_entry *after,
 	const char *figure, struct compare_report *report)
 {
+	const struct result_samples *missing = NULL;
+	size_t count = report->count;
+
 	for (size_t i = 0; i < before->sample_count; i++) {
 		const struct result_samples *samples = &before->samples[i];
 		int rc;
 
-		if (samples->better == RESULT_BETTER_NONE)
-			continue;
-		if (figure != NULL && strcmp(figure, "all") != 0 &&
-			strcmp(figure, samples->name) != 0)
+		if (!is_asked(samples, figure))
 			continue;
 		rc = compare_figure(
 			before, samples, after, report->is_paired, &report->list[report->count]);
@@ -278,7 +365,18 @@ static int compare_entry(const struct result_entry *before, const struct result_
 		if (figure == NULL)
 			break;
 	}
-	return 0;
+	for (size_t i = 0; i < after->sample_count && missing == NULL; i++)
+		missing = is_asked(&after->samples[i], figure) ? &after->samples[i] : NULL;
+	if (report->count > count || missing == NULL)
+		return 0;
+	/* A gate that finds nothing to judge must not be open. */
+	report->list[report->count] = (struct comparison){
+		.name = before->name,
+		.figure = missing->name,
+		.unit = missing->unit,
+		.better = missing->better,
+	};
+	return impossible(&report->list[report->count++], why_missing(before, true));
 }
 
 int compare_results(const struct result *before, const struct result *after, const char *figure,
@@ -293,7 +391,7 @@ int compare_results(const struct result *before, const struct result *after, con
 	int rc = 0;
 
 	for (size_t i = 0; i < before->entry_count; i++)
-		room += before->entries[i]->sample_count;
+		room += before->entries[i]->sample_count + 1;
 	report.list = calloc(room, sizeof(*report.list));
 	if (report.list == NULL)
 		return -ENOMEM;

@@ -13,6 +13,10 @@
  * A change is called one when all three agree: the test, the interval, and that it is as great as
  * anybody cares. Chances are adjusted for the number of comparisons (Holm), so that one in a suite
  * of fifty is as trustworthy as one alone.
+ *
+ * Counts that are the same in all runs of a side, as those of instructions, allocations and system
+ * calls usually are, need none of this: they differ, or they do not, and one run of each side is
+ * enough to see it.
  */
 #ifndef SOON_HARNESS_COMPARE_H
 #define SOON_HARNESS_COMPARE_H
@@ -25,6 +29,10 @@
 #define COMPARE_PAIRS_DEFAULT     40
 /* The test cannot be sure with fewer pairs, whatever they are. */
 #define COMPARE_PAIRS_MIN 6
+
+/* Instead of the name of a figure. */
+#define COMPARE_ALL    "all"
+#define COMPARE_COUNTS "counts" /* those that are counted, not timed */
 
 enum compare_verdict {
 	COMPARE_NO_CHANGE, /* a difference as great as the threshold is ruled out */
@@ -43,11 +51,12 @@ struct comparison {
 	const char *why; /* static; NULL but for COMPARE_IMPOSSIBLE */
 	bool is_paired;
 	bool is_single;      /* samples of a process each: how processes differ is not seen */
+	bool is_exact;       /* counts, the same in all runs of a side: no chance is involved */
 	size_t before_count; /* of values that were compared */
 	size_t after_count;
 	double before; /* median */
 	double after;
-	struct stats_interval ratio; /* after / before */
+	struct stats_interval ratio; /* after / before; infinite where that was nothing */
 	double chance;               /* of as great a difference without a change */
 	double adjusted;             /* the same for the number of comparisons; decides */
 };
@@ -73,8 +82,9 @@ struct compare_report {
 };
 
 /*
- * Compares the entries of two results that have the same name: by the figure of that name, by all
- * ("all"), or by the first one of each (NULL). Texts are borrowed from the results.
+ * Compares the entries of two results that have the same name: by the figure of that name, by all,
+ * by those that are counts, or by the first one of each (NULL). An entry without such a figure is
+ * left out. Texts are borrowed from the results.
  * Errors: -ENOMEM.
  */
 int compare_results(const struct result *before, const struct result *after,
@@ -83,5 +93,8 @@ void compare_report_free(struct compare_report *report);
 
 /* "faster", "slower", "no change", "too noisy", "impossible". */
 const char *compare_word(enum compare_verdict verdict);
+
+/* The same; what is neither a time nor a rate is not slower, but "more" or "less". */
+const char *compare_word_of(const struct comparison *comparison);
 
 #endif

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNTERS_MAX (CASE_COUNTERS_MAX + 7)
-#define FIGURES_MAX  3
+#define COUNTERS_MAX (CASE_COUNTERS_MAX + 8)
+#define FIGURES_MAX  7
 
 /* What is gathered about a case on its way into the result. */
 struct gathering {
@@ -59,7 +59,7 @@ static int take_samples(struct soon_bench_case *bench_case, unsigned count,
 
 /* A figure with the values of this process. They are the result's. */
 static int add_figure(struct gathering *gathering, const char *name, const char *unit,
-	const double *values, size_t count)
+	const double *values, size_t count, bool is_count)
 {
 	struct result_run *run = result_alloc(gathering->result, 1, sizeof(*run));
 
@@ -67,20 +67,35 @@ static int add_figure(struct gathering *gathering, const char *name, const char 
 		return -ENOMEM;
 	*run = (struct result_run){ values, count };
 	gathering->samples[gathering->entry->sample_count++] =
-		(struct result_samples){ name, unit, RESULT_BETTER_LESS, run, 1 };
+		(struct result_samples){ name, unit, RESULT_BETTER_LESS, run, 1, is_count };
 	return 0;
 }
 
-/* They are a figure, too, since they can be compared. */
-static int add_instructions(struct gathering *gathering, double per_turn)
+/* What is told as a counter and can be compared, the less the better. */
+static int add_count(
+	struct gathering *gathering, const char *name, const char *unit, double per_turn)
 {
 	double *value = result_alloc(gathering->result, 1, sizeof(*value));
 
 	if (value == NULL)
 		return -ENOMEM;
-	*value = per_turn;
-	add_counter(gathering, MEASURE_INSTRUCTIONS, "", per_turn);
-	return add_figure(gathering, MEASURE_INSTRUCTIONS, "", value, 1);
+	/* What other threads free meanwhile may leave less than nothing. */
+	*value = per_turn > 0 ? per_turn : 0;
+	add_counter(gathering, name, unit, per_turn);
+	return add_figure(gathering, name, unit, value, 1, true);
+}
+
+static int add_allocations(
+	struct gathering *gathering, const struct probe_counts *counts, double turns)
+{
+	int rc = add_count(gathering, MEASURE_ALLOCATIONS, "", (double)counts->allocations / turns);
+
+	if (rc == 0)
+		rc = add_count(
+			gathering, MEASURE_ALLOCATED, "B", (double)counts->allocated_bytes / turns);
+	if (rc == 0)
+		rc = add_count(gathering, MEASURE_FREED, "B", (double)counts->freed_bytes / turns);
+	return rc;
 }
 
 /* One more sample, which counts instead of being timed. */
@@ -100,29 +115,26 @@ static int add_self_counts(struct soon_bench_case *bench_case, struct gathering 
 	if (rc < 0)
 		return rc;
 	turns = (double)sample.turns * bench_case->threads;
-	if (has_allocations) {
-		add_counter(
-			gathering, "allocations", "", (double)sample.counts.allocations / turns);
-		add_counter(
-			gathering, "allocated", "B", (double)sample.counts.allocated_bytes / turns);
-	}
-	if (has_instructions)
-		add_counter(
-			gathering, "instructions", "", (double)sample.counts.instructions / turns);
-	return 0;
+	if (has_allocations)
+		rc = add_allocations(gathering, &sample.counts, turns);
+	if (rc == 0 && has_instructions)
+		rc = add_count(gathering, MEASURE_INSTRUCTIONS, "",
+			(double)sample.counts.instructions / turns);
+	return rc;
 }
 
 static int add_watched_counts(struct soon_bench_case *bench_case, const struct options *options,
 	struct gathering *gathering)
 {
 	struct watch_result watched = { 0 };
+	int rc = 0;
 
 	if (watch_syscalls(bench_case, options->threads, &watched) == 0)
-		add_counter(gathering, "system_calls", "", watched.per_turn);
-	if (probe_instructions_missing() != NULL &&
+		rc = add_count(gathering, MEASURE_SYSTEM_CALLS, "", watched.per_turn);
+	if (rc == 0 && probe_instructions_missing() != NULL &&
 		watch_instructions(bench_case, options->threads, &watched) == 0)
-		return add_instructions(gathering, watched.per_turn);
-	return 0;
+		rc = add_count(gathering, MEASURE_INSTRUCTIONS, "", watched.per_turn);
+	return rc;
 }
 
 static void add_counters(struct soon_bench_case *bench_case, struct gathering *gathering)
@@ -158,9 +170,9 @@ static int gather(struct soon_bench_case *bench_case, const struct options *opti
 	if (rc == 0)
 		rc = take_samples(bench_case, options->samples, stop, gathering, wall, cpu);
 	if (rc == 0)
-		rc = add_figure(gathering, MEASURE_WALL, "ns", wall, options->samples);
+		rc = add_figure(gathering, MEASURE_WALL, "ns", wall, options->samples, false);
 	if (rc == 0)
-		rc = add_figure(gathering, MEASURE_CPU, "ns", cpu, options->samples);
+		rc = add_figure(gathering, MEASURE_CPU, "ns", cpu, options->samples, false);
 	if (rc < 0)
 		return rc;
 	gathering->entry->turns = bench_case->turns;

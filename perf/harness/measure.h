@@ -10,9 +10,13 @@
 /* Names of figures and counters that others look for. */
 #define MEASURE_WALL         "wall"
 #define MEASURE_CPU          "cpu"
-#define MEASURE_INSTRUCTIONS "instructions"
 #define MEASURE_BYTES        "bytes"
 #define MEASURE_ITEMS        "items"
+#define MEASURE_ALLOCATIONS  "allocations"
+#define MEASURE_ALLOCATED    "allocated"
+#define MEASURE_FREED        "freed"
+#define MEASURE_INSTRUCTIONS "instructions"
+#define MEASURE_SYSTEM_CALLS "system_calls"
 
 /*
  * Measures one case and adds its entry; one that fails, or is skipped, says so in the entry.

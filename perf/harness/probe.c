@@ -54,6 +54,7 @@ static void read_allocations(struct probe_counts *counts)
 	if (mallctl == NULL)
 		return;
 	counts->allocated_bytes = (int64_t)read_word(mallctl, "thread.allocated");
+	counts->freed_bytes = (int64_t)read_word(mallctl, "thread.deallocated");
 	(void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
 	(void)mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch));
 	/* 4096 stands for all arenas together. */
@@ -163,6 +164,7 @@ static void take_counts(struct probe *probe)
 	read_allocations(&now);
 	probe->counts.allocations += now.allocations - probe->start.allocations;
 	probe->counts.allocated_bytes += now.allocated_bytes - probe->start.allocated_bytes;
+	probe->counts.freed_bytes += now.freed_bytes - probe->start.freed_bytes;
 }
 
 void probe_off(struct probe *probe)

@@ -25,6 +25,7 @@ enum probe_how {
 struct probe_counts {
 	int64_t allocations; /* calls of malloc and its kin */
 	int64_t allocated_bytes;
+	int64_t freed_bytes;
 	int64_t instructions;
 };
 

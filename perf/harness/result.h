@@ -58,6 +58,8 @@ struct result_samples {
 	/* One for each process. Those of two results with one session belong together by index. */
 	const struct result_run *runs;
 	size_t run_count;
+	/* It was counted, not timed: as long as nothing changes, every run has the same. */
+	bool is_count;
 };
 
 /* A figure that is only told. */

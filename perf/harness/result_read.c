@@ -119,6 +119,8 @@ static void read_samples(struct reader *reader, json_t *list, struct result_entr
 		samples[i].name = text(reader, from, "name");
 		samples[i].unit = text(reader, from, "unit");
 		samples[i].better = walk_choice(walk, from, "better", result_better_names);
+		if (json_object_get(from, "counted") != NULL)
+			samples[i].is_count = walk_bool(walk, from, "counted");
 		read_runs(reader, walk_array(walk, from, "runs"), &samples[i]);
 		entry->samples = samples;
 		if (walk->rc == 0 && result_samples_find(entry, samples[i].name) != NULL)

@@ -43,6 +43,8 @@ static void put_samples(struct walk *walk, json_t *into, const struct result_sam
 	walk_put_text(walk, into, "name", samples->name);
 	walk_put_text(walk, into, "unit", samples->unit);
 	walk_put_text(walk, into, "better", result_better_names[samples->better]);
+	if (samples->is_count)
+		walk_put_bool(walk, into, "counted", true);
 	runs = walk_put_array(walk, into, "runs");
 	for (size_t i = 0; i < samples->run_count; i++) {
 		json_t *values = walk_put_array(walk, runs, NULL);

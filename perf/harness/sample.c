@@ -350,6 +350,7 @@ static void add_counts(const struct probe_counts *counts, bool is_first, struct 
 	if (is_first)
 		sum->allocations = counts->allocations;
 	sum->allocated_bytes += counts->allocated_bytes;
+	sum->freed_bytes += counts->freed_bytes;
 	sum->instructions += counts->instructions;
 }
 

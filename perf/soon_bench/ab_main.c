@@ -7,6 +7,7 @@
  * the time is on nobody's side.
  */
 #include "common/clock.h"
+#include "harness/measure.h"
 #include "soon_bench.h"
 
 #include <errno.h>
@@ -37,6 +38,20 @@ struct session {
 	struct result *merged[2];
 };
 
+/* Counts can be compared after one. */
+static unsigned pairs_least(const struct arguments *arguments)
+{
+	static const char *const counts[] = { COMPARE_COUNTS, MEASURE_ALLOCATIONS,
+		MEASURE_ALLOCATED, MEASURE_FREED, MEASURE_INSTRUCTIONS, MEASURE_SYSTEM_CALLS };
+	const char *figure = arguments->judging.figure;
+
+	for (size_t i = 0; figure != NULL && i < sizeof(counts) / sizeof(counts[0]); i++) {
+		if (strcmp(figure, counts[i]) == 0)
+			return 1;
+	}
+	return COMPARE_PAIRS_MIN;
+}
+
 static error_t take(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
@@ -47,9 +62,6 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_PAIRS:
 		arguments->pairs = read_count(state, "pairs", arg, PAIRS_MAX);
-		if (arguments->pairs < COMPARE_PAIRS_MIN)
-			argp_error(
-				state, "--pairs: fewer than %d prove nothing", COMPARE_PAIRS_MIN);
 		return 0;
 	case KEY_OUT:
 		arguments->out = arg;
@@ -64,6 +76,11 @@ static error_t take(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (arguments->count < 2)
 			argp_error(state, "there must be two commands, before and after");
+		if (arguments->pairs < pairs_least(arguments))
+			argp_error(state,
+				"--pairs: fewer than %d prove nothing of times; of counts, as with "
+				"--figure=counts, one is enough",
+				COMPARE_PAIRS_MIN);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -157,7 +174,7 @@ static int finish(struct session *session)
 
 	if (is_interrupted)
 		(void)fprintf(stderr, "soon-bench: interrupted after %u pairs\n", session->done);
-	if (session->done < COMPARE_PAIRS_MIN)
+	if (session->done == 0)
 		return EXIT_COMMAND;
 	if (merge_side(session, 0, "before") < 0 || merge_side(session, 1, "after") < 0) {
 		(void)fputs("soon-bench: no memory\n", stderr);
@@ -167,6 +184,10 @@ static int finish(struct session *session)
 	status = save_sides(session);
 	if (status != EXIT_FINE)
 		return status;
+	if (session->done < pairs_least(&session->arguments)) {
+		(void)fputs("soon-bench: too few for a verdict\n", stderr);
+		return EXIT_COMMAND;
+	}
 	status = show_comparison(
 		stdout, session->merged[0], session->merged[1], &session->arguments.judging);
 	return is_interrupted ? EXIT_COMMAND : status;
@@ -211,12 +232,12 @@ int ab_main(int argc, char **argv)
 		{ 0 },
 	};
 	static const char about[] =
-		"Measures two commands in turns and says what changed from the first to the "
-		"second.\v"
-		"A command that is not written with <soon/bench.h> is timed as a whole. With the "
+		"Measures two commands in turns and says what changed from the first to the second."
+		"\vA command that is not written with <soon/bench.h> is timed as a whole. With the "
 		"same command twice it shows how well this machine can compare. Exit status: 0 "
-		"nothing is slower, 1 something is, 2 wrong usage, 3 a file cannot be written or "
-		"nothing compared, 4 a command failed, 5 too noisy, with --fail-noisy.";
+		"nothing is slower, 1 something is, or counts more, 2 wrong usage, 3 a file cannot "
+		"be written or nothing compared, 4 a command failed, 5 too noisy, with "
+		"--fail-noisy.";
 	static const struct argp_child children[] = { { &judging_argp, 0, NULL, 0 }, { 0 } };
 	static const struct argp argp = { known, take, "'COMMAND BEFORE' 'COMMAND AFTER'", about,
 		children, NULL, NULL };

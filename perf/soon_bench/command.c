@@ -113,7 +113,7 @@ static int add_figure(struct result *result, struct result_samples *samples, con
 		return -ENOMEM;
 	*values = value;
 	*run = (struct result_run){ values, 1 };
-	*samples = (struct result_samples){ name, unit, RESULT_BETTER_LESS, run, 1 };
+	*samples = (struct result_samples){ name, unit, RESULT_BETTER_LESS, run, 1, false };
 	return 0;
 }
 

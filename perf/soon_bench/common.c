@@ -97,8 +97,8 @@ static const struct argp_option judging_options[] = {
 	{ "threshold", KEY_THRESHOLD, "PERCENT", 0,
 		"The least difference that counts as one; default 1%", 1 },
 	{ "figure", KEY_FIGURE, "NAME", 0,
-		"Compare this figure (cpu, memory, p99 ...), or all; default: the first of each, "
-		"wall for benchmarks",
+		"Compare this figure (cpu, allocations, memory, p99 ...), counts, or all; default: "
+		"the first of each, wall for benchmarks",
 		1 },
 	{ "fail-noisy", KEY_FAIL_NOISY, NULL, 0,
 		"Exit with 5 when something is too noisy to be judged", 1 },

@@ -34,9 +34,8 @@ int compare_main(int argc, char **argv)
 {
 	static const char about[] =
 		"Compares two results, files or baselines, and says what changed.\v"
-		"Exit status: 0 nothing is slower, 1 something is, 2 wrong usage, 3 a result "
-		"cannot "
-		"be read or compared, 5 too noisy, with --fail-noisy.";
+		"Exit status: 0 nothing is slower, 1 something is, or counts more, 2 wrong usage, "
+		"3 a result cannot be read or compared, 5 too noisy, with --fail-noisy.";
 	static const struct argp_child children[] = { { &judging_argp, 0, NULL, 0 }, { 0 } };
 	static const struct argp argp = { NULL, take, "BEFORE AFTER", about, children, NULL, NULL };
 	struct arguments arguments = { .judging = JUDGING_DEFAULT };

@@ -3,9 +3,26 @@
 #include "harness/number.h"
 #include "soon_bench.h"
 
+#include <math.h>
 #include <string.h>
 
 #define NAME_WIDTH_MIN 24
+
+/* Counts may come from nothing. */
+static void show_change(FILE *out, const struct comparison *one)
+{
+	const struct stats_interval *ratio = &one->ratio;
+
+	if (isinf(ratio->value))
+		(void)fprintf(out, " %9s", "from none");
+	else
+		(void)fprintf(out, " %+7.1f %%", 100 * (ratio->value - 1));
+	if (one->is_exact)
+		(void)fprintf(out, " %19s  %6s", "exact", "-");
+	else
+		(void)fprintf(out, " %+7.1f .. %+5.1f %%  %6.4f", 100 * (ratio->low - 1),
+			100 * (ratio->high - 1), one->adjusted);
+}
 
 static void show_line(FILE *out, int width, bool has_figures, const struct comparison *one)
 {
@@ -13,16 +30,15 @@ static void show_line(FILE *out, int width, bool has_figures, const struct compa
 
 	(void)fprintf(out, "%-*s ", width, one->name);
 	if (has_figures)
-		(void)fprintf(out, "%-8s ", one->figure);
+		(void)fprintf(out, "%-12s ", one->figure);
 	if (one->verdict == COMPARE_IMPOSSIBLE) {
 		(void)fprintf(out, "not compared: %s\n", one->why);
 		return;
 	}
-	(void)fprintf(out, "%10s %10s %+7.1f %% %+7.1f .. %+5.1f %%  %6.4f  %s\n",
-		number_figure(one->before, one->unit, before),
-		number_figure(one->after, one->unit, after), 100 * (one->ratio.value - 1),
-		100 * (one->ratio.low - 1), 100 * (one->ratio.high - 1), one->adjusted,
-		compare_word(one->verdict));
+	(void)fprintf(out, "%10s %10s", number_figure(one->before, one->unit, before),
+		number_figure(one->after, one->unit, after));
+	show_change(out, one);
+	(void)fprintf(out, "  %s\n", compare_word_of(one));
 }
 
 static void show_table(FILE *out, const struct compare_report *report)
@@ -37,7 +53,7 @@ static void show_table(FILE *out, const struct compare_report *report)
 		has_figures = has_figures || strcmp(report->list[i].figure, "wall") != 0;
 	}
 	(void)fprintf(out, "%-*s %s%10s %10s %9s %19s  %6s  %s\n", (int)width, "benchmark",
-		has_figures ? "figure   " : "", "before", "after", "change", "95 % interval",
+		has_figures ? "figure       " : "", "before", "after", "change", "95 % interval",
 		"chance", "verdict");
 	for (size_t i = 0; i < report->count; i++)
 		show_line(out, (int)width, has_figures, &report->list[i]);
@@ -72,7 +88,7 @@ static void show_notes(FILE *out, const struct result *before, const struct resu
 {
 	const struct result_environment *old = &before->environment;
 	const struct result_environment *new = &after->environment;
-	bool is_single = false;
+	bool is_single = false, has_chance = false;
 
 	note_partial(out, "before", before);
 	note_partial(out, "after", after);
@@ -86,16 +102,55 @@ static void show_notes(FILE *out, const struct result *before, const struct resu
 	if (report->only_before > 0 || report->only_after > 0)
 		(void)fprintf(out, "note: without a partner: %zu before, %zu after\n",
 			report->only_before, report->only_after);
-	for (size_t i = 0; i < report->count; i++)
-		is_single = is_single || report->list[i].is_single;
+	for (size_t i = 0; i < report->count; i++) {
+		const struct comparison *one = &report->list[i];
+
+		is_single = is_single || one->is_single;
+		has_chance = has_chance || (!one->is_exact && one->verdict != COMPARE_IMPOSSIBLE);
+	}
 	if (is_single)
 		(void)fputs("note: a process each: how processes differ is not seen, and verdicts "
 			    "come too easily; measure with soon-bench run or ab\n",
 			out);
-	else if (!report->is_paired)
+	else if (has_chance && !report->is_paired)
 		(void)fputs("note: not measured in turns: what the machine did meanwhile counts "
 			    "as a change; soon-bench ab does better\n",
 			out);
+}
+
+static const struct result_samples *comparable(const struct result_entry *entry, size_t at)
+{
+	return entry->samples[at].better != RESULT_BETTER_NONE ? &entry->samples[at] : NULL;
+}
+
+/* Why there is nothing to judge, and what could be. */
+static void show_nothing(
+	const struct result *before, const struct compare_report *report, const char *figure)
+{
+	const char *separator = "";
+
+	if (report->only_before == before->entry_count) {
+		(void)fputs("soon-bench: the two results have nothing in common\n", stderr);
+		return;
+	}
+	if (figure == NULL) {
+		(void)fputs("soon-bench: nothing was measured on both sides\n", stderr);
+		return;
+	}
+	(void)fprintf(
+		stderr, "soon-bench: no entry has a figure '%s' that can be compared; ", figure);
+	(void)fputs("the first one has: ", stderr);
+	for (size_t i = 0; i < before->entries[0]->sample_count; i++) {
+		const struct result_samples *samples = comparable(before->entries[0], i);
+
+		if (samples == NULL)
+			continue;
+		(void)fprintf(stderr, "%s%s", separator, samples->name);
+		separator = ", ";
+	}
+	(void)fputs(". A benchmark's own counts are told only; system_calls and instructions need "
+		    "--counters, see soon-bench(1)\n",
+		stderr);
 }
 
 static int status_of(const struct compare_report *report, const struct judging *judging)
@@ -124,13 +179,13 @@ int show_comparison(FILE *out, const struct result *before, const struct result 
 		return EXIT_FILE;
 	}
 	if (report.count == 0) {
-		(void)fputs("soon-bench: the two results have nothing in common\n", stderr);
+		show_nothing(before, &report, judging->figure);
 		compare_report_free(&report);
 		return EXIT_FILE;
 	}
 	show_table(out, &report);
 	(void)fprintf(out,
-		"%zu slower, %zu faster, %zu without change, %zu too noisy; less than "
+		"%zu worse, %zu better, %zu without change, %zu too noisy; less than "
 		"%.3g %% does not count\n",
 		count_verdicts(&report, COMPARE_SLOWER), count_verdicts(&report, COMPARE_FASTER),
 		count_verdicts(&report, COMPARE_NO_CHANGE), count_verdicts(&report, COMPARE_NOISY),

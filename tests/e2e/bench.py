@@ -123,6 +123,7 @@ class Program(Case):
             return  # sanitizers have a malloc of their own
         self.assertAlmostEqual(counters["allocates"]["allocations"], 1, places=2)
         self.assertAlmostEqual(counters["allocates"]["allocated"], 112, places=0)
+        self.assertAlmostEqual(counters["allocates"]["freed"], 112, places=0)
         self.assertAlmostEqual(counters["calls"]["allocations"], 0, places=2)
 
     def test_counts_from_outside(self):
@@ -258,6 +259,41 @@ class Comparing(Case):
             self.assertTrue(result["partial"])
             self.assertEqual(len(result["entries"][0]["samples"][0]["runs"]), pairs)
 
+    def test_counts_are_compared_after_one_run(self):
+        self.measure("^calls$")
+        figures = self.result["entries"][0]["samples"]
+
+        def write(name, count):
+            path = self.folder / name
+            counted = {"name": "system_calls", "unit": "", "better": "less", "counted": True,
+                       "runs": [[count]]}
+            figures[2:] = [counted]
+            path.write_text(json.dumps(self.result))
+            return path
+
+        none, one, two = write("none", 0), write("one", 1), write("two", 2)
+        for before, after, status, said in ((none, none, 0, "no change"), (one, one, 0, "exact"),
+                                            (none, one, 1, "from none"), (one, two, 1, "more"),
+                                            (two, one, 0, "less"), (one, none, 0, "less")):
+            with self.subTest(f"{before.name} {after.name}"):
+                out = self.assert_says(said, SOON_BENCH, "compare", "--figure=counts", before,
+                                       after, status=status)
+                self.assertNotIn("note:", out)
+        self.assert_says("lacks the figure before", SOON_BENCH, "compare",
+                         "--figure=system_calls", self.out, one, status=3)
+        self.assert_says("no entry has a figure 'frobs'", SOON_BENCH, "compare", "--figure=frobs",
+                         one, one, status=3)
+
+    def test_counts_of_real_programs(self):
+        self.measure("^allocates$")
+        if not any(f.get("counted") for f in self.result["entries"][0]["samples"]):
+            self.skipTest("sanitizers have a malloc of their own")
+        command = f"{SUBJECT} {' '.join(QUICK)} --filter=^allocates"
+        out = self.assert_says("exact", SOON_BENCH, "ab", "--pairs=1", "--figure=counts", command,
+                               command, status=0)
+        for figure in ("allocations", "allocated", "freed"):
+            self.assertRegex(out, f"allocates +{figure} .*no change")
+
     def test_noise_is_an_error_when_asked(self):
         self.measure("^calls$")
         paths = [self.folder / "a", self.folder / "b"]
@@ -269,10 +305,12 @@ class Comparing(Case):
         self.assert_says("too noisy", SOON_BENCH, "compare", "--fail-noisy", *paths, status=5)
 
     def test_any_command(self):
-        self.assert_says("slower", SOON_BENCH, "ab", "--pairs=6", "sleep 0.002", "sleep 0.2",
-                         status=1)
-        self.assert_says("memory", SOON_BENCH, "ab", "--pairs=6", "--figure=memory",
-                         "--threshold=50%", "true", "true", status=0)
+        big = "dd if=/dev/zero of=/dev/null bs=64M count=1"
+        out = self.assert_says("more", SOON_BENCH, "ab", "--pairs=6", "--figure=memory", "true",
+                               big, status=1)
+        self.assertRegex(out, "command +memory .* MB ")
+        self.assert_says("less", SOON_BENCH, "ab", "--pairs=6", "--figure=memory", big, "true",
+                         status=0)
         self.assert_says("exit status 3", SOON_BENCH, "ab", "true", "(exit 3)", status=4)
         self.assert_says("so did: kill", SOON_BENCH, "ab", "true", "kill -9 $$", status=4)
         self.assert_says("cannot be run", SOON_BENCH, "ab", "/no/such/program", "true", status=4)

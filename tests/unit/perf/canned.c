@@ -163,8 +163,9 @@ static void add_samples(struct result *result, struct result_entry *entry, doubl
 	}
 	runs[0] = (struct result_run){ values, SAMPLES };
 	runs[1] = (struct result_run){ values + SAMPLES, SAMPLES };
-	samples[0] = (struct result_samples){ "wall", "ns", RESULT_BETTER_LESS, &runs[0], 1 };
-	samples[1] = (struct result_samples){ "cpu", "ns", RESULT_BETTER_LESS, &runs[1], 1 };
+	samples[0] =
+		(struct result_samples){ "wall", "ns", RESULT_BETTER_LESS, &runs[0], 1, false };
+	samples[1] = (struct result_samples){ "cpu", "ns", RESULT_BETTER_LESS, &runs[1], 1, false };
 	entry->samples = samples;
 	entry->sample_count = 2;
 	entry->turns = (uint64_t)(1e7 / ns) + 1;

@@ -238,8 +238,9 @@ static struct result *make_result(const char *entry_name, double level, const ch
 		values[2] = values[0] * 40;
 		runs[i] = (struct result_run){ values, 3 };
 	}
-	samples[0] = (struct result_samples){ "wall", "ns", RESULT_BETTER_LESS, runs, RUNS };
-	samples[1] = (struct result_samples){ "rate", "1/s", RESULT_BETTER_MORE, runs, RUNS };
+	samples[0] = (struct result_samples){ "wall", "ns", RESULT_BETTER_LESS, runs, RUNS, false };
+	samples[1] =
+		(struct result_samples){ "rate", "1/s", RESULT_BETTER_MORE, runs, RUNS, false };
 	entry->samples = samples;
 	entry->sample_count = 2;
 	return result;
@@ -326,4 +327,127 @@ SOON_TEST_PLAIN(compare, a_pair_with_a_missing_run_is_left_out)
 	compare_report_free(&report);
 	result_free(before);
 	result_free(after);
+}
+
+/* A result with counts of one entry, one for each run. */
+static struct result *make_counts(const double *counts, size_t count)
+{
+	struct result *result = result_create(RESULT_BENCH);
+	struct result_entry *entry = result_entry_add(result, "a");
+	struct result_samples *samples = result_alloc(result, 2, sizeof(*samples));
+	struct result_run *runs = result_alloc(result, count, sizeof(*runs));
+
+	cr_assert(entry != NULL && samples != NULL && runs != NULL);
+	for (size_t i = 0; i < count; i++)
+		runs[i] = (struct result_run){ &counts[i], 1 };
+	samples[0] =
+		(struct result_samples){ "wall", "ns", RESULT_BETTER_LESS, runs, count, false };
+	samples[1] = (struct result_samples){ "calls", "", RESULT_BETTER_LESS, runs, count, true };
+	entry->samples = samples;
+	entry->sample_count = 2;
+	return result;
+}
+
+SOON_TEST_PLAIN(compare, counts_need_no_chance)
+{
+	static const struct {
+		double before[2], after[2];
+		double threshold;
+		enum compare_verdict verdict;
+		const char *word;
+	} cases[] = {
+		{ { 1000, 1000 }, { 1000, 1000 }, 0, COMPARE_NO_CHANGE, "no change" },
+		{ { 1000, 1000.3 }, { 1000.2, 1000.9 }, 0, COMPARE_NO_CHANGE, "no change" },
+		{ { 1000, 1000 }, { 1009, 1009 }, 0.01, COMPARE_NO_CHANGE, "no change" },
+		{ { 1000, 1000 }, { 1009, 1009 }, 0, COMPARE_SLOWER, "more" },
+		{ { 1000, 1000 }, { 1011, 1011 }, 0.01, COMPARE_SLOWER, "more" },
+		{ { 1000, 1000 }, { 989, 989 }, 0.01, COMPARE_FASTER, "less" },
+		{ { 0, 0 }, { 0, 0 }, 0, COMPARE_NO_CHANGE, "no change" },
+		{ { 0, 0 }, { 0.0009, 0 }, 0, COMPARE_NO_CHANGE, "no change" },
+		{ { 0, 0 }, { 1, 1 }, 0.01, COMPARE_SLOWER, "more" },
+		{ { 0, 0 }, { 0.25, 0.25 }, 0.01, COMPARE_SLOWER, "more" },
+		{ { 2, 2 }, { 0, 0 }, 0.01, COMPARE_FASTER, "less" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		/* One run is as good as two. */
+		for (size_t count = 1; count <= 2; count++) {
+			struct result *before = make_counts(cases[i].before, count);
+			struct result *after = make_counts(cases[i].after, count);
+			struct compare_report report;
+
+			cr_assert_eq(compare_results(before, after, COMPARE_COUNTS,
+					     cases[i].threshold, &report),
+				0);
+			cr_assert_eq(report.count, 1);
+			cr_expect_str_eq(report.list[0].figure, "calls");
+			cr_expect(report.list[0].is_exact);
+			cr_expect_eq(report.list[0].verdict, cases[i].verdict, "case %zu", i);
+			cr_expect_str_eq(compare_word_of(&report.list[0]), cases[i].word);
+			compare_report_free(&report);
+			result_free(before);
+			result_free(after);
+		}
+	}
+}
+
+SOON_TEST_PLAIN(compare, counts_that_vary_are_judged_as_times_are)
+{
+	static const double first[] = { 10, 11, 10, 12, 10, 11, 10 };
+	static const double second[] = { 20, 21, 20, 22, 20, 21, 20 };
+	struct result *before = make_counts(first, 7), *after = make_counts(second, 7);
+	struct compare_report report;
+
+	before->session = after->session = "s";
+	cr_assert_eq(compare_results(before, after, "calls", 0.01, &report), 0);
+	cr_assert_eq(report.count, 1);
+	cr_expect_not(report.list[0].is_exact);
+	cr_expect(report.list[0].adjusted > 0.01);
+	cr_expect_eq(report.list[0].verdict, COMPARE_SLOWER);
+	compare_report_free(&report);
+	result_free(before);
+	result_free(after);
+}
+
+/* They are no gambles, so the others need not be surer for them. */
+SOON_TEST_PLAIN(compare, exact_ones_do_not_count_in_holms_method)
+{
+	struct comparison list[3] = {
+		{ .chance = 0.04, .ratio = { 1.02, 1.03, 1.04 } },
+		{ .is_exact = true, .ratio = { 1, 1, 1 } },
+		{ .is_exact = true, .ratio = { 2, 2, 2 } },
+	};
+
+	compare_judge(list, 3, 0.01);
+	cr_expect_float_eq(list[0].adjusted, 0.04, 1e-12);
+	cr_expect_eq(list[0].verdict, COMPARE_SLOWER);
+	cr_expect_eq(list[1].verdict, COMPARE_NO_CHANGE);
+	cr_expect_eq(list[2].verdict, COMPARE_SLOWER);
+}
+
+/* A gate that finds nothing to judge must not be open. */
+SOON_TEST_PLAIN(compare, a_figure_of_one_side_only_is_no_pass)
+{
+	static const double counts[] = { 1, 1 };
+	struct result *whole = make_counts(counts, 2), *without = make_counts(counts, 2);
+	struct compare_report report;
+
+	without->entries[0]->sample_count = 1;
+	cr_assert_eq(compare_results(whole, without, "calls", 0.01, &report), 0);
+	cr_assert_eq(report.count, 1);
+	cr_expect_eq(report.list[0].verdict, COMPARE_IMPOSSIBLE);
+	cr_expect_str_eq(report.list[0].why, "it lacks the figure after");
+	compare_report_free(&report);
+	cr_assert_eq(compare_results(without, whole, "calls", 0.01, &report), 0);
+	cr_assert_eq(report.count, 1);
+	cr_expect_str_eq(report.list[0].why, "it lacks the figure before");
+	compare_report_free(&report);
+	without->entries[0]->sample_count = 0;
+	without->entries[0]->state = RESULT_FAILED;
+	cr_assert_eq(compare_results(without, whole, NULL, 0.01, &report), 0);
+	cr_assert_eq(report.count, 1);
+	cr_expect_str_eq(report.list[0].why, "it failed before");
+	compare_report_free(&report);
+	result_free(whole);
+	result_free(without);
 }

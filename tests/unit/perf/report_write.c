@@ -194,7 +194,7 @@ SOON_TEST_PLAIN(report_write, processes_count_once)
 {
 	static double values[8][20];
 	struct result_run runs[8];
-	struct result_samples samples = { "wall", "ns", RESULT_BETTER_LESS, runs, 8 };
+	struct result_samples samples = { "wall", "ns", RESULT_BETTER_LESS, runs, 8, false };
 	struct summary few, many;
 
 	for (unsigned i = 0; i < 8; i++) {
@@ -276,7 +276,7 @@ SOON_TEST_PLAIN(report_write, what_is_empty_is_shown_empty)
 	static const double zeros[] = { 0, 0, 0 };
 	static const struct result_run runs[] = { { zeros, 3 }, { NULL, 0 } };
 	static const struct result_samples samples[] = { { "wall", "ns", RESULT_BETTER_LESS, runs,
-		2 } };
+		2, false } };
 
 	for (int kind = RESULT_BENCH; kind <= RESULT_LOAD; kind++) {
 		struct result *result = result_create((enum result_kind)kind);

@@ -56,8 +56,9 @@ static const double first_run[] = { 1.5, 0.1, 1e-300, 123456789.123456789 };
 static const double second_run[] = { 0 };
 static const struct result_run runs[] = { { first_run, 4 }, { second_run, 1 }, { NULL, 0 } };
 static const struct result_samples samples[] = {
-	{ "wall", "ns", RESULT_BETTER_LESS, runs, 3 },
-	{ "rate", "1/s", RESULT_BETTER_MORE, runs, 1 },
+	{ "wall", "ns", RESULT_BETTER_LESS, runs, 3, false },
+	{ "rate", "1/s", RESULT_BETTER_MORE, runs, 1, false },
+	{ "allocations", "", RESULT_BETTER_LESS, runs, 1, true },
 };
 static const struct result_counter counters[] = { { "bytes", "B", 64 }, { "change", "", -0.5 } };
 
@@ -81,7 +82,7 @@ static struct result *make_bench(void)
 	entry->threads = 4;
 	entry->turns = UINT64_C(1) << 60;
 	entry->samples = samples;
-	entry->sample_count = 2;
+	entry->sample_count = 3;
 	entry->counters = counters;
 	entry->counter_count = 2;
 	entry = result_entry_add(result, "other");
@@ -136,6 +137,7 @@ static void assert_same_samples(
 	cr_expect_str_eq(read->name, written->name);
 	cr_expect_str_eq(read->unit, written->unit);
 	cr_expect_eq(read->better, written->better);
+	cr_expect_eq(read->is_count, written->is_count);
 	cr_assert_eq(read->run_count, written->run_count);
 	for (size_t i = 0; i < read->run_count; i++) {
 		cr_assert_eq(read->runs[i].count, written->runs[i].count);
@@ -168,9 +170,10 @@ SOON_TEST_PLAIN(result, a_benchmark_is_read_as_it_was_written, .init = set_up, .
 	cr_expect(entry->has_param);
 	cr_expect_eq(entry->param, -64);
 	cr_expect_eq(entry->turns, UINT64_C(1) << 60);
-	cr_assert_eq(entry->sample_count, 2);
+	cr_assert_eq(entry->sample_count, 3);
 	assert_same_samples(&samples[0], result_samples_find(entry, "wall"));
 	assert_same_samples(&samples[1], result_samples_find(entry, "rate"));
+	assert_same_samples(&samples[2], result_samples_find(entry, "allocations"));
 	cr_assert_eq(entry->counter_count, 2);
 	cr_expect_eq(entry->counters[1].value, -0.5);
 	entry = result_entry_find(read, "other");
@@ -355,6 +358,8 @@ SOON_TEST_PLAIN(result, errors_name_file_and_place, .init = set_up, .fini = tear
 			-EBADMSG },
 		{ "0.10000000000000001", "\"x\"", "$.entries[0].samples[0].runs[0][1]: is a text",
 			-EBADMSG },
+		{ "\"counted\":true", "\"counted\":1",
+			"$.entries[0].samples[2].counted: is an integer", -EBADMSG },
 		{ "\"less\"", "\"lesser\"", "$.entries[0].samples[0].better", -EBADMSG },
 		{ "\"name\":\"rate\"", "\"name\":\"wall\"", "$.entries[0].samples[1].name",
 			-EBADMSG },
@@ -400,7 +405,7 @@ SOON_TEST_PLAIN(result, what_json_cannot_say_is_not_written, .init = set_up, .fi
 	static const double nan_run[] = { 1, NAN };
 	static const struct result_run nan_runs[] = { { nan_run, 2 } };
 	static const struct result_samples nan_samples[] = { { "wall", "ns", RESULT_BETTER_LESS,
-		nan_runs, 1 } };
+		nan_runs, 1, false } };
 	struct result *result = make_bench();
 
 	result->entries[0]->samples = nan_samples;
