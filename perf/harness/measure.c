@@ -41,7 +41,7 @@ static int take_samples(struct soon_bench_case *bench_case, unsigned count,
 	const volatile sig_atomic_t *stop, struct gathering *gathering, double *wall, double *cpu)
 {
 	for (unsigned i = 0; i < count; i++) {
-		struct sample sample;
+		struct sample sample = { 0 };
 		int rc = *stop ? -EINTR : sample_take(bench_case, bench_case->turns, &sample);
 		double turns = (double)sample.turns;
 

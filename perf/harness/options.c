@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): argp, getenv and exit, before there is a second thread. */
+
 #define DURATION_S_MAX 86400.0
 
 enum key {
@@ -232,3 +234,5 @@ void options_fini(struct options *options)
 	if (options->has_filter)
 		regfree(&options->filter);
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */

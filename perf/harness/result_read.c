@@ -203,7 +203,7 @@ static soon_hist *read_hist(struct reader *reader, json_t *from)
 	opts.precision = (unsigned)precision;
 	rc = walk->rc < 0 ? walk->rc : soon_hist_create(&opts, &hist);
 	if (rc < 0)
-		walk_fail(walk, rc, NULL, "no histogram can be made: %s", strerror(-rc));
+		walk_fail(walk, rc, NULL, "no histogram can be made: %s", strerrordesc_np(-rc));
 	else
 		restore_hist(reader, from, hist);
 	walk_up(walk, up);
@@ -408,9 +408,9 @@ static json_t *load(struct walk *walk, const char *path)
 	struct stat status;
 
 	if (file == NULL || fstat(fileno(file), &status) != 0)
-		walk_fail(walk, -errno, NULL, "%s", strerror(errno));
+		walk_fail(walk, -errno, NULL, "%s", strerrordesc_np(errno));
 	else if (S_ISDIR(status.st_mode))
-		walk_fail(walk, -EISDIR, NULL, "%s", strerror(EISDIR));
+		walk_fail(walk, -EISDIR, NULL, "%s", strerrordesc_np(EISDIR));
 	else if (status.st_size > RESULT_BYTES_MAX)
 		walk_fail(walk, -EFBIG, NULL, "is %lld MiB, more than the %lld MiB of a result",
 			(long long)(status.st_size >> 20), (long long)(RESULT_BYTES_MAX >> 20));

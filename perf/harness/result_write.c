@@ -220,8 +220,8 @@ static int print_whole(FILE *file, json_t *tree)
 
 static int tell(struct result_error *error, const char *path, int rc)
 {
-	(void)snprintf(
-		error->text, sizeof(error->text), "%s: cannot be written: %s", path, strerror(-rc));
+	(void)snprintf(error->text, sizeof(error->text), "%s: cannot be written: %s", path,
+		strerrordesc_np(-rc));
 	return rc;
 }
 

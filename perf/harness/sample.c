@@ -54,6 +54,14 @@ struct soon_bench {
 	double counters[CASE_COUNTERS_MAX];
 };
 
+/* A set-up may return any number. */
+static const char *reason(int err)
+{
+	const char *text = strerrordesc_np(err);
+
+	return text != NULL ? text : "an unknown error";
+}
+
 static void case_lock(struct soon_bench_case *bench_case)
 {
 	while (atomic_flag_test_and_set_explicit(&bench_case->lock, memory_order_acquire))
@@ -254,7 +262,7 @@ static void bind_to_cpu(const soon_bench *bench)
 		CPU_ZERO(&one);
 		CPU_SET(cpu, &one);
 		if (sched_setaffinity(0, sizeof(one), &one) != 0)
-			case_fail(bench->bench_case, "CPU %u: %s", cpu, strerror(errno));
+			case_fail(bench->bench_case, "CPU %u: %s", cpu, reason(errno));
 		return;
 	}
 }
@@ -309,7 +317,7 @@ static int run_in_task(soon_bench *bench)
 	int rc = soon_run_with(&(soon_opts){ .cores = 1 }, part_task, bench);
 
 	if (rc < 0)
-		case_fail(bench->bench_case, "soon_run: %s", strerror(-rc));
+		case_fail(bench->bench_case, "soon_run: %s", reason(-rc));
 	return rc;
 }
 
@@ -332,8 +340,8 @@ static int run_on_threads(soon_bench *parts, unsigned count)
 	if (err == 0) {
 		part_run(&parts[0]);
 	} else {
-		case_fail(
-			parts[0].bench_case, "thread %u of %u: %s", started, count, strerror(err));
+		case_fail(parts[0].bench_case, "thread %u of %u: %s", started, count,
+			strerrordesc_np(err));
 		/* Those that wait are let go. */
 		atomic_fetch_add_explicit(&parts[0].meeting->waiting_count, count - started + 1,
 			memory_order_acq_rel);
@@ -393,7 +401,7 @@ static void take(struct soon_bench_case *bench_case, soon_bench *parts, unsigned
 	if (bench_case->def->setup != NULL)
 		rc = bench_case->def->setup(&parts[0]);
 	if (rc < 0)
-		case_fail(bench_case, "set-up: %s", strerror(-rc));
+		case_fail(bench_case, "set-up: %s", reason(-rc));
 	if (bench_case->state != CASE_OK)
 		return;
 	if (is_task)

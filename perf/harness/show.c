@@ -95,7 +95,7 @@ static void show_figures(FILE *out, const struct summary *wall, const struct sum
 
 void show_entry(FILE *out, int width, const struct result_entry *entry)
 {
-	struct summary wall, cpu;
+	struct summary wall = { 0 }, cpu = { 0 };
 	int rc = summary_make(result_samples_find(entry, MEASURE_WALL), &wall);
 
 	if (rc == 0)

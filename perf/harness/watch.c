@@ -25,6 +25,7 @@
 #define EMULATED_TURNS_MAX UINT64_C(200000)
 #define TEXT_BYTES         128
 #define PROGRAM_BYTES      4096
+#define CALLGRIND_FILE     "/tmp/soon-callgrind-XXXXXX"
 
 static char syscalls_missing[TEXT_BYTES];
 static char instructions_missing[TEXT_BYTES];
@@ -56,6 +57,7 @@ struct command {
 	char exact[CASE_NAME_BYTES + sizeof("--exact=")];
 	char turns[sizeof("--one-sample=") + 20];
 	char threads[sizeof("--threads=") + 10];
+	char callgrind_file[sizeof("--callgrind-out-file=") + sizeof(CALLGRIND_FILE)];
 	char *argv[4 + 1 + 5]; /* with room for Callgrind in front */
 };
 
@@ -174,12 +176,12 @@ int watch_syscalls(
 	if (trace.pid == 0)
 		become_traced(&command);
 	if (trace.pid < 0)
-		return lack(syscalls_missing, "fork: %s", strerror(errno));
+		return lack(syscalls_missing, "fork: %s", strerrordesc_np(errno));
 	rc = follow(&trace);
 	if (rc < 0) {
 		(void)kill(trace.pid, SIGKILL);
 		(void)waitpid(trace.pid, NULL, 0);
-		return lack(syscalls_missing, "ptrace: %s", strerror(-rc));
+		return lack(syscalls_missing, "ptrace: %s", strerrordesc_np(-rc));
 	}
 	if (WIFEXITED(rc) && WEXITSTATUS(rc) == 125)
 		return lack(syscalls_missing, "ptrace is forbidden here");
@@ -194,7 +196,7 @@ int watch_syscalls(
 static int run_silent(char **argv)
 {
 	posix_spawn_file_actions_t actions;
-	pid_t pid;
+	pid_t pid = 0;
 	int status;
 	int rc = -posix_spawn_file_actions_init(&actions);
 
@@ -237,8 +239,9 @@ int watch_instructions(
 	const struct soon_bench_case *bench_case, unsigned threads, struct watch_result *ret_result)
 {
 	static struct command command;
-	char file[] = "/tmp/soon-callgrind-XXXXXX";
-	char option[sizeof("--callgrind-out-file=") + sizeof(file)];
+	static char valgrind[] = "valgrind", quiet[] = "-q", tool[] = "--tool=callgrind",
+		    later[] = "--collect-atstart=no";
+	char file[] = CALLGRIND_FILE;
 	uint64_t turns = fewer_turns(bench_case, EMULATED_TURNS_MAX);
 	int fd, rc;
 	double totals;
@@ -247,14 +250,15 @@ int watch_instructions(
 		return lack(instructions_missing, "/proc is not there");
 	fd = mkostemp(file, O_CLOEXEC);
 	if (fd < 0)
-		return lack(instructions_missing, "%s: %s", file, strerror(errno));
+		return lack(instructions_missing, "%s: %s", file, strerrordesc_np(errno));
 	(void)close(fd);
-	(void)snprintf(option, sizeof(option), "--callgrind-out-file=%s", file);
-	command.argv[0] = (char[]){ "valgrind" };
-	command.argv[1] = (char[]){ "-q" };
-	command.argv[2] = (char[]){ "--tool=callgrind" };
-	command.argv[3] = (char[]){ "--collect-atstart=no" };
-	command.argv[4] = option;
+	(void)snprintf(command.callgrind_file, sizeof(command.callgrind_file),
+		"--callgrind-out-file=%s", file);
+	command.argv[0] = valgrind;
+	command.argv[1] = quiet;
+	command.argv[2] = tool;
+	command.argv[3] = later;
+	command.argv[4] = command.callgrind_file;
 	rc = run_silent(command.argv);
 	totals = read_totals(file);
 	(void)unlink(file);
