@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum exit_status {
@@ -29,6 +30,10 @@ struct session {
 	FILE *out; /* where people look; NULL: quiet */
 	bool has_failed;
 };
+
+/* The benchmark that is at work, and in which process; NULL: none. */
+static const char *running;
+static pid_t running_pid;
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -113,6 +118,38 @@ static void show_missing(const struct session *session)
 		(void)fprintf(session->out, "note: no instructions: %s\n", instructions);
 }
 
+/*
+ * What there is so far, marked as partial, so that a crash loses one benchmark and not all. It is
+ * no error if this cannot be written: the end will tell.
+ */
+static void save_so_far(struct session *session, const char *next)
+{
+	struct result *result = session->result;
+	const char *path = session->options.out;
+	struct result_error error;
+	struct stat status;
+
+	if (path == NULL || strcmp(path, "-") == 0 ||
+		(stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
+		return;
+	result->is_partial = true;
+	result->partial_reason = result_text(result, "it ended in '%s'", next);
+	if (result->partial_reason != NULL)
+		(void)result_write(result, path, &error);
+	result->is_partial = false;
+	result->partial_reason = "";
+}
+
+/* A benchmark that calls exit() was not measured; one may do so in a process that it forked. */
+static void on_exit_inside(void)
+{
+	if (running == NULL || getpid() != running_pid)
+		return;
+	(void)fprintf(stderr, "FAILED: '%s' ended the program\n", running);
+	(void)fflush(NULL);
+	_exit(EXIT_FAILED);
+}
+
 static int measure_all(struct session *session)
 {
 	struct result *result = session->result;
@@ -129,6 +166,8 @@ static int measure_all(struct session *session)
 		show_head(session->out, (int)width);
 	}
 	for (size_t i = 0; rc == 0 && i < session->cases.count; i++) {
+		save_so_far(session, session->cases.list[i].name);
+		running = session->cases.list[i].name;
 		rc = measure_case(
 			&session->cases.list[i], &session->options, &is_interrupted, result);
 		if (rc < 0)
@@ -140,6 +179,7 @@ static int measure_all(struct session *session)
 			(void)fflush(session->out);
 		}
 	}
+	running = NULL;
 	if (session->out != NULL) {
 		show_fits(session->out, result);
 		show_missing(session);
@@ -183,6 +223,9 @@ static int run(struct session *session, int argc, char **argv)
 	session->out = session->options.is_quiet ? NULL : is_taken ? stderr : stdout;
 	catch_interrupts();
 	soon_on_report(take_report, NULL);
+	running_pid = getpid();
+	if (atexit(on_exit_inside) != 0)
+		return no_memory();
 	rc = measure_all(session);
 	return rc == -ENOMEM ? no_memory() : write_result(session, rc);
 }

@@ -87,7 +87,7 @@ static int take(const struct command *command, struct usage *ret_usage)
 {
 	struct rusage usage;
 	int64_t start_ns = now_ns();
-	pid_t pid;
+	pid_t pid = 0;
 	int rc = spawn_silent(command, &pid);
 
 	if (rc < 0)
@@ -167,9 +167,15 @@ static struct result *collect(
 		return NULL;
 	if (!has_file)
 		return whole(command, usage);
-	if (result_read(file, &result, &error) < 0)
+	if (result_read(file, &result, &error) < 0) {
 		(void)fprintf(stderr, "soon-bench: '%s' left a bad result: %s\n", command->name,
 			error.text);
+	} else if (result->is_partial && !is_interrupted) {
+		(void)fprintf(stderr, "soon-bench: '%s' is not through: %s\n", command->name,
+			result->partial_reason);
+		result_free(result);
+		result = NULL;
+	}
 	return result;
 }
 

@@ -124,15 +124,20 @@ static int merge_all(struct session *session)
 	return rc < 0 ? EXIT_FILE : EXIT_FINE;
 }
 
-static void show_all(FILE *out, const struct result *result)
+/* Returns: whether all benchmarks could be measured, or were skipped. */
+static bool show_all(FILE *out, const struct result *result)
 {
 	int width = show_width(result);
+	bool is_fine = true;
 
 	show_environment(out, &result->environment);
 	show_head(out, width);
-	for (size_t i = 0; i < result->entry_count; i++)
+	for (size_t i = 0; i < result->entry_count; i++) {
 		show_entry(out, width, result->entries[i]);
+		is_fine = is_fine && result->entries[i]->state != RESULT_FAILED;
+	}
 	show_fits(out, result);
+	return is_fine;
 }
 
 static int finish(struct session *session)
@@ -140,6 +145,7 @@ static int finish(struct session *session)
 	struct arguments *arguments = &session->arguments;
 	bool is_taken = arguments->out != NULL && strcmp(arguments->out, "-") == 0;
 	int status = merge_all(session);
+	bool is_fine;
 
 	if (status != EXIT_FINE)
 		return status;
@@ -148,10 +154,10 @@ static int finish(struct session *session)
 		session->merged->partial_reason = "interrupted";
 		(void)fputs("soon-bench: interrupted: the runs before are kept\n", stderr);
 	}
-	show_all(is_taken ? stderr : stdout, session->merged);
+	is_fine = show_all(is_taken ? stderr : stdout, session->merged);
 	if (arguments->out != NULL)
 		status = save_result(session->merged, arguments->out);
-	return status == EXIT_FINE && is_interrupted ? EXIT_COMMAND : status;
+	return status == EXIT_FINE && (is_interrupted || !is_fine) ? EXIT_COMMAND : status;
 }
 
 static int session_run(struct session *session, int argc, char **argv)
@@ -197,7 +203,7 @@ int run_main(int argc, char **argv)
 		"Measures programs, each in several processes, and puts their samples together.\v"
 		"Programs that are not written with <soon/bench.h> are timed as a whole. What "
 		"stands behind -- is given to each program. Exit status: 0, 2 wrong usage, 3 a "
-		"file cannot be written, 4 a program failed, or it was interrupted.";
+		"file cannot be written, 4 a program or a benchmark failed, or it was interrupted.";
 	static const struct argp argp = { known, take, "PROGRAM... [-- OPTION...]", about, NULL,
 		NULL, NULL };
 	static struct session session;

@@ -162,6 +162,16 @@ class Program(Case):
                 self.assertIn(message, out)
                 self.assertEqual(entry["samples"], [])
 
+    def test_a_benchmark_that_ends_the_program_loses_none_before(self):
+        for how, status in (("exit", 1), ("signal", -signal.SIGKILL)):
+            with self.subTest(how):
+                entries, _ = self.measure(f"^calls|^end_by_{how}", status=status)
+                self.assertEqual(list(entries), ["calls"])
+                self.assertEqual((self.result["partial"], self.result["partial_reason"]),
+                                 (True, f"it ended in 'end_by_{how}'"))
+        self.assert_says("'end_by_exit' ended the program", SUBJECT, "--filter=^end_by_exit",
+                         status=1)
+
     def test_an_interrupted_run_keeps_what_it_has(self):
         child = subprocess.Popen([SUBJECT, "--filter=^(calls|pair)$", "--samples=20", "--time=20s",
                                   "--warmup=1ms", "--out", self.out], stdout=subprocess.DEVNULL,
@@ -315,6 +325,15 @@ class Comparing(Case):
         self.assert_says("so did: kill", SOON_BENCH, "ab", "true", "kill -9 $$", status=4)
         self.assert_says("cannot be run", SOON_BENCH, "ab", "/no/such/program", "true", status=4)
         self.assert_says("cannot be run", SOON_BENCH, "run", "/no/such/program", status=4)
+
+    def test_programs_that_do_not_end_well(self):
+        for pattern, said in (("^end_by_exit", "is not through: it ended in 'end_by_exit'"),
+                              ("^end_by_signal", "was ended by signal 9"),
+                              ("^bad_none", "no soon_bench_each loop"),
+                              ("^no_such", "failed with exit status 3")):
+            with self.subTest(pattern):
+                self.assert_says(said, SOON_BENCH, "run", "--runs=1", SUBJECT, "--", *QUICK,
+                                 f"--filter={pattern}", status=4)
 
     def test_programs_with_the_same_benchmarks_are_no_suite(self):
         self.assert_says("soon-bench ab", SOON_BENCH, "run", "--runs=1", PLANTED, PLANTED, "--",

@@ -3,6 +3,7 @@
 #include <soon/bench.h>
 #include <soon/soon.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -159,6 +160,18 @@ SOON_BENCH(bad_counters)
 	}
 	for (int i = 0; i < 9; i++)
 		soon_bench_count(bench, names[i], 1);
+}
+
+SOON_BENCH(end_by_exit)
+{
+	(void)bench;
+	exit(0);
+}
+
+SOON_BENCH(end_by_signal)
+{
+	(void)bench;
+	(void)raise(SIGKILL);
 }
 
 int main(int argc, char **argv)
