@@ -7,6 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What would be 0.0000 is more than nothing, and what has no unit any more has an exponent. */
+#define LEAST      0.00005
+#define LEAST_TEXT "<0.0001"
+#define GREATEST   1e7
+
 /* How many digits behind the point make three in all that say something, as far as four do. */
 static int digits_of(double value)
 {
@@ -27,6 +32,10 @@ const char *number_time(double ns, char text[NUMBER_BYTES])
 	}
 	if (ns == 0)
 		(void)snprintf(text, NUMBER_BYTES, "0");
+	else if (ns > 0 && ns < LEAST)
+		(void)snprintf(text, NUMBER_BYTES, LEAST_TEXT " %s", units[unit]);
+	else if (ns >= GREATEST)
+		(void)snprintf(text, NUMBER_BYTES, "%.3g %s", ns, units[unit]);
 	else
 		(void)snprintf(text, NUMBER_BYTES, "%.*f %s", digits_of(ns), ns, units[unit]);
 	return text;
@@ -36,15 +45,24 @@ const char *number_amount(double amount, const char *unit, char text[NUMBER_BYTE
 {
 	static const char *const prefixes[] = { "", "k", "M", "G", "T", "P" };
 	unsigned prefix = 0;
+	const char *space = *unit != '\0' ? " " : "";
 	int digits;
 
+	if (amount > 0 && amount < LEAST) {
+		(void)snprintf(text, NUMBER_BYTES, LEAST_TEXT "%s%.16s", space, unit);
+		return text;
+	}
 	while (fabs(amount) >= 999.5 && prefix + 1 < sizeof(prefixes) / sizeof(prefixes[0])) {
 		amount /= 1000;
 		prefix++;
 	}
+	if (fabs(amount) >= GREATEST) {
+		(void)snprintf(text, NUMBER_BYTES, "%.3g %s%.16s", amount, prefixes[prefix], unit);
+		return text;
+	}
 	digits = prefix == 0 && amount == floor(amount) ? 0 : digits_of(amount);
 	(void)snprintf(text, NUMBER_BYTES, "%.*f%s%s%.16s", digits, amount,
-		*unit != '\0' || prefix > 0 ? " " : "", prefixes[prefix], unit);
+		prefix > 0 ? " " : space, prefixes[prefix], unit);
 	return text;
 }
 
@@ -63,18 +81,16 @@ const char *number_count(uint64_t count, char text[NUMBER_BYTES])
 	return text;
 }
 
-/* Parts of a percent as far as they say something, but not 0 for what is more than nothing. */
-static int share_digits(double share)
-{
-	double percent = fabs(100 * share);
-
-	return percent < 0.0095 && percent > 0 ? 4 : percent < 0.995 ? 2 : percent < 99.95 ? 1 : 0;
-}
-
 const char *number_share(double share, char text[NUMBER_BYTES])
 {
-	(void)snprintf(
-		text, NUMBER_BYTES, "%.*f %%", share == 0 ? 0 : share_digits(share), 100 * share);
+	double percent = 100 * share;
+	int digits = percent < 0.995 ? 2 : percent < 99.95 ? 1 : 0;
+
+	/* Not 0 for what is more than nothing. */
+	if (percent > 0 && percent < 0.01)
+		(void)snprintf(text, NUMBER_BYTES, "<0.01 %%");
+	else
+		(void)snprintf(text, NUMBER_BYTES, "%.*f %%", share == 0 ? 0 : digits, percent);
 	return text;
 }
 

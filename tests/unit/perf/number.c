@@ -24,7 +24,8 @@ SOON_TEST_PLAIN(number, numbers_have_three_digits_and_a_unit)
 	cr_expect_str_eq(number_count(1234567, text), "1,234,567");
 	cr_expect_str_eq(number_count(UINT64_MAX, text), "18,446,744,073,709,551,615");
 	cr_expect_str_eq(number_share(0.5, text), "50.0 %");
-	cr_expect_str_eq(number_share(0.00001, text), "0.0010 %");
+	cr_expect_str_eq(number_share(0.00001, text), "<0.01 %");
+	cr_expect_str_eq(number_amount(1e-9, "B", text), "<0.0001 B");
 	cr_expect_str_eq(number_share(0, text), "0 %");
 	cr_expect_str_eq(number_signed_share(-0.03, text), "-3.0 %");
 	cr_expect_str_eq(number_percentile(0.5, text), "p50");
