@@ -124,12 +124,13 @@ static void put_fact(struct page *page, const char *name, const char *value)
 
 void page_environment(struct page *page)
 {
+	(void)fputs("<section>\n<h2>Environment</h2>\n", page->out);
 	for (size_t i = 0; i < page->report->input_count; i++) {
 		const struct report_input *input = &page->report->inputs[i];
 		const struct result_environment *from = &input->result->environment;
 		char text[NUMBER_BYTES] = "";
 
-		escape_markup(page->out, "<dl class=\"environment\" aria-label=\"Environment\">\n");
+		(void)fputs("<dl class=\"environment\">\n", page->out);
 		if (page->report->input_count > 1)
 			put_fact(page, "Result", input->label);
 		put_fact(page, "Started", from->started);
@@ -149,6 +150,7 @@ void page_environment(struct page *page)
 		put_fact(page, "I/O", from->io);
 		(void)fputs("</dl>\n", page->out);
 	}
+	(void)fputs("</section>\n", page->out);
 }
 
 static int put_body(struct page *page)
@@ -160,23 +162,23 @@ static int put_body(struct page *page)
 		rc = page_cards(page);
 	if (rc < 0)
 		return rc;
-	page_environment(page);
 	rc = page_comparison(page);
 	if (rc == 0)
 		rc = is_load ? page_loads(page) : page_samples(page);
 	if (rc == 0 && !is_load)
 		rc = page_growth(page);
-	if (rc == 0)
-		page_counters(page);
-	return rc;
+	if (rc < 0)
+		return rc;
+	page_counters(page);
+	page_environment(page);
+	return 0;
 }
 
 static void put_foot(struct page *page)
 {
 	escape_markup(page->out,
 		"<footer><p>Made by soon %s. Percentiles are at most 0.4 %% too high, never too "
-		"low; "
-		"least, greatest and mean are exact. How to read this page: "
+		"low; least, greatest and mean are exact. How to read this page: "
 		"docs/guide/read-the-report.md.</p></footer>\n</main>\n<script>",
 		HARNESS_VERSION);
 	(void)fputs(page_script, page->out);

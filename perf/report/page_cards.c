@@ -5,6 +5,8 @@
 #include "page.h"
 #include "summary.h"
 
+#include <string.h>
+
 static void put_latencies(struct page *page, const soon_hist *hist)
 {
 	static const double shares[] = { 0.5, 0.99, 0.999 };
@@ -83,7 +85,7 @@ static void put_states(struct page *page)
 
 static int put_benchmarks(struct page *page)
 {
-	uint64_t samples = 0;
+	uint64_t samples = 0, count = 0;
 	double noise = 0, spread = 0;
 	const char *noisiest = "", *widest = "";
 	char text[NUMBER_BYTES], below[NUMBER_BYTES];
@@ -96,6 +98,8 @@ static int put_benchmarks(struct page *page)
 		if (rc < 0)
 			return rc;
 		samples += summary.count;
+		/* Those of one name follow each other. */
+		count += i == 0 || strcmp(subject[-1].entry->name, subject->entry->name) != 0;
 		if (summary.apart > noise) {
 			noise = summary.apart;
 			noisiest = subject->name;
@@ -106,7 +110,7 @@ static int put_benchmarks(struct page *page)
 		}
 	}
 	(void)snprintf(below, sizeof(below), "%s samples", number_count(samples, text));
-	page_card(page, "Benchmarks", number_count(page->subjects.count, text), below);
+	page_card(page, "Benchmarks", number_count(count, text), below);
 	page_card(page, "Greatest A/A noise", number_share(noise, text), noisiest);
 	page_card(page, "Widest interval", number_share(spread, text), widest);
 	put_states(page);

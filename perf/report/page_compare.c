@@ -7,6 +7,7 @@
 #include "verdict.h"
 
 #include <math.h>
+#include <string.h>
 
 /* All rows on one axis; there is always some room on both sides of 1. */
 static void find_scale(const struct report *report, struct scale *ret_scale)
@@ -41,8 +42,7 @@ static void put_grid(struct page *page, const struct scale *scale, bool has_text
 		if (has_text)
 			escape_markup(page->out,
 				"<text class=\"tick%s\" text-anchor=\"middle\" x=\"%.2f%%\" "
-				"y=\"14\">%s"
-				"</text>",
+				"y=\"14\">%s</text>",
 				scale->tick_count > 5 && i % 2 == 1 ? " extra" : "", at,
 				scale_text(scale, scale->ticks[i], text));
 		else
@@ -81,18 +81,28 @@ static void put_figures(struct page *page, const struct report_comparison *compa
 		number_figure(comparison->before, comparison->unit, text));
 	escape_markup(page->out, "<td class=\"num\" data-name=\"after\">%s</td>",
 		number_figure(comparison->after, comparison->unit, text));
-	escape_markup(page->out,
-		"<td class=\"num\" data-name=\"change\">%s<small>%s to %s</small></td>",
-		number_signed_share(comparison->ratio - 1, text),
-		number_signed_share(comparison->low - 1, low),
-		number_signed_share(comparison->high - 1, high));
+	escape_markup(page->out, "<td class=\"num\" data-name=\"change\">%s<small>",
+		number_signed_share(comparison->ratio - 1, text));
+	if (comparison->low < comparison->high)
+		escape_markup(page->out, "%s to %s", number_signed_share(comparison->low - 1, low),
+			number_signed_share(comparison->high - 1, high));
+	else
+		(void)fputs("one run each", page->out);
+	(void)fputs("</small></td>", page->out);
 }
 
-static void put_row(
-	struct page *page, const struct scale *scale, const struct report_comparison *comparison)
+static void put_row(struct page *page, const struct scale *scale, size_t index)
 {
-	escape_markup(page->out, "<tr><th scope=\"row\">%s<small>%s</small></th>", comparison->name,
-		comparison->figure);
+	const struct report_comparison *comparison = &page->report->comparisons[index];
+	bool is_more = index > 0 && strcmp(comparison[-1].name, comparison->name) == 0;
+
+	/* Of several figures of one entry the first has its name. */
+	if (is_more)
+		escape_markup(page->out, "<tr class=\"more\"><th scope=\"row\">%s</th>",
+			comparison->figure);
+	else
+		escape_markup(page->out, "<tr><th scope=\"row\">%s<small>%s</small></th>",
+			comparison->name, comparison->figure);
 	(void)fputs("<td class=\"strip\">", page->out);
 	if (comparison->verdict == REPORT_IMPOSSIBLE) {
 		escape_markup(page->out, "%s</td><td></td><td></td><td></td>", comparison->why);
@@ -139,8 +149,7 @@ int page_comparison(struct page *page)
 	if (report->input_count == 2)
 		escape_markup(page->out,
 			"<p class=\"hint\">Ratios of %s by %s: 1 is no difference. The bar is "
-			"the interval "
-			"that the ratio is in, with a confidence of 95 %%.</p>\n",
+			"the interval that the ratio is in, with a confidence of 95 %%.</p>\n",
 			report->inputs[1].label, report->inputs[0].label);
 	(void)fputs("<div class=\"wide section\"><table class=\"rows\"><thead><tr>"
 		    "<th scope=\"col\">Figure</th><th scope=\"col\" class=\"strip\">"
@@ -153,7 +162,7 @@ int page_comparison(struct page *page)
 		    "<th scope=\"col\">verdict</th></tr></thead>\n<tbody>\n",
 		page->out);
 	for (size_t i = 0; i < report->comparison_count; i++)
-		put_row(page, &scale, &report->comparisons[i]);
+		put_row(page, &scale, i);
 	(void)fputs("</tbody></table></div>\n</section>\n", page->out);
 	return 0;
 }

@@ -123,7 +123,10 @@ static void draw_growth(
 	for (size_t i = 0; i < growth->count; i++)
 		plot_point(plot, series, growth->params[i], growth->medians[i], growth->lows[i],
 			growth->highs[i]);
-	plot_name(plot, series, plot->x.high, growth->medians[growth->count - 1], name);
+	/* At the end of the curve, which need not be where the last point is. */
+	plot_name(plot, series, plot->x.high,
+		growth->has_fit ? page->y[CURVE_POINTS - 1] : growth->medians[growth->count - 1],
+		name);
 }
 
 static void put_table(struct page *page, const struct growth *growth, const char *param_name)

@@ -158,8 +158,7 @@ static void put_strip(struct page *page, const struct scale *scale, const struct
 
 	escape_markup(page->out,
 		"<td class=\"strip\"><svg role=\"img\"><title>%s: %zu samples, median %s, half "
-		"of them "
-		"from %s to %s</title>",
+		"of them from %s to %s</title>",
 		row->subject->name, summary->count, number_time(summary->median, median),
 		number_time(summary->first_quarter, first),
 		number_time(summary->third_quarter, third));

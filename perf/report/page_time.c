@@ -133,8 +133,7 @@ void page_latency_over_time(struct page *page, const struct result_load *load)
 	find_latency_scale(plot, load);
 	(void)snprintf(page->text, sizeof(page->text),
 		"Median, 99th percentile and greatest of each of %zu intervals, on an axis from "
-		"%s to "
-		"%s.",
+		"%s to %s.",
 		count_of(load), number_time(plot->y.low, least),
 		number_time(plot->y.high, greatest));
 	plot_begin(plot, "Latency over time", page->text);
@@ -157,7 +156,7 @@ static const char *const rate_names[RATE_LINES] = { "completed", "sent", "schedu
 /* What a load knows of its rates: an old result, or a closed loop, not all. */
 struct rates {
 	const struct result_load *load;
-	bool has_scheduled; /* in each interval; otherwise the whole is taken as even */
+	bool has_scheduled;
 	bool has_sent;
 };
 
@@ -175,17 +174,13 @@ static struct rates find_rates(const struct result_load *load)
 /* NaN: it is not known. */
 static double rate_at(const struct rates *rates, size_t at, enum rate_line line)
 {
-	const struct result_load *load = rates->load;
-	const struct result_interval *interval = &load->intervals[at];
+	const struct result_interval *interval = &rates->load->intervals[at];
 
 	if (line == RATE_COMPLETED)
 		return rate_of(interval, interval->completed);
 	if (line == RATE_SENT)
 		return rates->has_sent ? rate_of(interval, interval->sent) : (double)NAN;
-	if (rates->has_scheduled)
-		return rate_of(interval, interval->scheduled);
-	return load->scheduled > 0 && load->length_s > 0 ? (double)load->scheduled / load->length_s
-							 : (double)NAN;
+	return rates->has_scheduled ? rate_of(interval, interval->scheduled) : (double)NAN;
 }
 
 static void draw_rate(struct page *page, const struct rates *rates, enum rate_line line)

@@ -5,11 +5,16 @@
 #include "escape.h"
 
 #include <math.h>
+#include <string.h>
 
-#define NAME_PLACES   0.058 /* of the height, between two names */
-#define INNER         1000.0
-#define INSIDE        0.9
-#define TICKS_CROWDED 6 /* labels of x, above which a narrow page has every other one */
+#define NAME_PLACES 0.058 /* of the height, between two names */
+#define INNER       1000.0
+#define INSIDE      0.9 /* of the width: names of lines that end before stand in the plot */
+#define LATE        0.6 /* from there on a narrow page has no room behind the line */
+
+/* The room of a character of a tick, and between two ticks, as parts of the width. */
+#define CHARACTER_WIDE   0.010
+#define CHARACTER_NARROW 0.025
 
 static double percent_x(const struct plot *plot, double x)
 {
@@ -21,29 +26,51 @@ static double percent_y(const struct plot *plot, double y)
 	return 100 - 100 * scale_place(&plot->y, y);
 }
 
-/* Whether a narrow page has to do without the label of that tick. */
-static bool is_crowded(const struct plot *plot, size_t tick)
+/* Whether the texts of two ticks stand clear of each other. */
+static bool is_clear(const struct scale *scale, size_t left, size_t right, double character)
 {
-	/* The median is close to the begin, and the last but one to the last. */
-	if (plot->x.unit == SCALE_PERCENTILE)
-		return tick == 1 || (tick == 5 && plot->x.tick_count > 6);
-	return plot->x.tick_count > TICKS_CROWDED && tick % 2 == 1;
+	char text[NUMBER_BYTES];
+	double from = scale->ticks[left], to = scale->ticks[right];
+	size_t length = strlen(scale_text(scale, from, text));
+
+	length += strlen(scale_text(scale, to, text));
+	/* Half of each text is between the ticks, and some space. */
+	return scale_place(scale, to) - scale_place(scale, from) >=
+		((double)length / 2 + 2) * character;
+}
+
+/* Which ticks get a text: the first, the last, and of the others those for which there is room. */
+static void find_texts(const struct scale *scale, double character, bool ret_has[SCALE_TICKS_MAX])
+{
+	size_t shown = 0, last = scale->tick_count - 1;
+
+	for (size_t i = 0; i < scale->tick_count; i++) {
+		ret_has[i] = i == 0 || i == last ||
+			(is_clear(scale, shown, i, character) &&
+				is_clear(scale, i, last, character));
+		if (ret_has[i])
+			shown = i;
+	}
 }
 
 static void put_x_ticks(const struct plot *plot)
 {
+	bool is_wide[SCALE_TICKS_MAX], is_narrow[SCALE_TICKS_MAX];
 	char text[NUMBER_BYTES];
 
+	find_texts(&plot->x, CHARACTER_WIDE, is_wide);
+	find_texts(&plot->x, CHARACTER_NARROW, is_narrow);
 	for (size_t i = 0; i < plot->x.tick_count; i++) {
 		double at = percent_x(plot, plot->x.ticks[i]);
-		bool is_extra = is_crowded(plot, i);
 
 		escape_markup(plot->out,
 			"<line class=\"grid up\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" "
 			"y2=\"100%%\"/>",
 			at, at);
+		if (!is_wide[i])
+			continue;
 		(void)fprintf(plot->out, "<text class=\"tick%s%s\" text-anchor=\"middle\" ",
-			is_extra ? " extra" : "", at > 97 ? " last" : "");
+			is_narrow[i] ? "" : " extra", at > 97 ? " last" : "");
 		escape_markup(plot->out, "x=\"%.2f%%\" y=\"100%%\" dy=\"20\">%s</text>\n", at,
 			scale_text(&plot->x, plot->x.ticks[i], text));
 	}
@@ -194,11 +221,12 @@ void plot_end(struct plot *plot)
 
 		/* Beside the area, but where the line ends far before it, behind the line. */
 		bool is_inside = name->across < INSIDE;
+		const char *where = name->across >= LATE ? " late" : "";
 
 		escape_markup(plot->out,
 			"<text class=\"name%s s%u\" x=\"%.2f%%\" y=\"%.2f%%\" dx=\"8\" dy=\"4\">%s"
 			"</text>\n",
-			is_inside ? "" : " beside", name->series % PLOT_SERIES_MAX,
+			is_inside ? where : " beside", name->series % PLOT_SERIES_MAX,
 			is_inside ? 100 * name->across : 100.0, 100 * name->place, name->text);
 	}
 	(void)fputs("</svg></div>\n", plot->out);

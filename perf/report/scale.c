@@ -197,8 +197,12 @@ const char *scale_text(const struct scale *scale, double tick, char text[NUMBER_
 		/* Ten digits keep 99.999 what it is. */
 		(void)snprintf(text, NUMBER_BYTES, "%.10g %%", 100 * scale_share(tick));
 		return text;
-	case SCALE_RATIO:
 	case SCALE_PLAIN:
+		if (tick >= 0 && tick < 1e15 && tick == floor(tick))
+			return number_count((uint64_t)tick, text);
+		put_short(text, tick, "");
+		return text;
+	case SCALE_RATIO:
 	default:
 		put_short(text, tick, "");
 		return text;

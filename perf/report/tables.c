@@ -79,6 +79,7 @@ static int put_comparisons(const struct tables *tables)
 	table_column(&table, "verdict", false);
 	for (size_t i = 0; i < tables->report->comparison_count; i++) {
 		const struct report_comparison *comparison = &tables->report->comparisons[i];
+		bool has_interval;
 
 		table_cell(&table, comparison->name);
 		table_cell(&table, comparison->figure);
@@ -91,8 +92,11 @@ static int put_comparisons(const struct tables *tables)
 		table_cell(&table, number_figure(comparison->before, comparison->unit, text));
 		table_cell(&table, number_figure(comparison->after, comparison->unit, text));
 		table_cell(&table, number_signed_share(comparison->ratio - 1, text));
-		table_cell(&table, number_signed_share(comparison->low - 1, text));
-		table_cell(&table, number_signed_share(comparison->high - 1, text));
+		has_interval = comparison->low < comparison->high;
+		table_cell(&table,
+			has_interval ? number_signed_share(comparison->low - 1, text) : "-");
+		table_cell(&table,
+			has_interval ? number_signed_share(comparison->high - 1, text) : "-");
 		table_cell(&table, verdict_word(comparison->verdict));
 	}
 	return table_end(&table, tables->out);

@@ -40,8 +40,7 @@ static void tell_partial(struct teller *teller, const struct report *report)
 			continue;
 		(void)snprintf(teller->text, WARNING_BYTES,
 			"%.100s%sIt ended before its time, or pieces are missing%s%.300s. "
-			"Figures are "
-			"of what there is.",
+			"Figures are of what there is.",
 			has_label ? report->inputs[i].label : "", has_label ? ": " : "",
 			*result->partial_reason != '\0' ? ": " : "", result->partial_reason);
 		tell(teller, "Partial result");
@@ -99,8 +98,7 @@ static void tell_of_load(struct teller *teller, const struct subject *subject)
 	if (busy != NULL && busy->value > BUSY_BOUND) {
 		(void)snprintf(teller->text, WARNING_BYTES,
 			"%s: a core of the generator was busy for %s of the time. Its own limits "
-			"may be "
-			"what was measured.",
+			"may be what was measured.",
 			subject->name, number_share(busy->value, text));
 		tell(teller, "The generator was busy");
 	}
@@ -108,8 +106,7 @@ static void tell_of_load(struct teller *teller, const struct subject *subject)
 		(void)snprintf(teller->text, WARNING_BYTES,
 			"%s: %s of what was scheduled was not sent in time: all connections were "
 			"waiting for replies. The server is slower than the rate, or more "
-			"connections "
-			"are needed.",
+			"connections are needed.",
 			subject->name, number_share(missing / (double)load->scheduled, text));
 		tell(teller, "Not all was sent");
 	}
@@ -127,8 +124,7 @@ static void tell_of_load(struct teller *teller, const struct subject *subject)
 			continue;
 		(void)snprintf(teller->text, WARNING_BYTES,
 			"%s: %s values of '%.60s' were beyond the histogram. Percentiles near "
-			"the end "
-			"are too low; the greatest is exact.",
+			"the end are too low; the greatest is exact.",
 			subject->name, number_count(clipped, count), load->phases[i].name);
 		tell(teller, "Clipped");
 	}
@@ -182,18 +178,60 @@ static void tell_environment(struct teller *teller, const struct report *report)
 			report->inputs[i].label, here->cpu_model, here->kernel);
 		tell(teller, "Not the same machine");
 	}
-	for (size_t i = 0; i < report->input_count; i++) {
-		double busy = report->inputs[i].result->environment.load_average[0];
+}
 
-		if (busy <= LOAD_BOUND)
+static bool is_busy(const struct report_input *input)
+{
+	return input->result->environment.load_average[0] > LOAD_BOUND;
+}
+
+/* One warning for all that were measured on it. */
+static void tell_company(struct teller *teller, const struct report *report)
+{
+	size_t length = 0, count = 0;
+
+	for (size_t i = 0; i < report->input_count; i++) {
+		const struct report_input *input = &report->inputs[i];
+
+		if (!is_busy(input) || count++ >= NAMED_MAX)
 			continue;
-		(void)snprintf(teller->text, WARNING_BYTES,
-			"The load average was %.2f when %.200s began: the figures are of the "
-			"company, "
-			"too.",
-			busy, report->input_count > 1 ? report->inputs[i].label : "it");
-		tell(teller, "A busy machine");
+		length += (size_t)snprintf(teller->text + length, WARNING_BYTES - length,
+			"%s%.2f when %.100s began", count > 1 ? ", " : "The load average was ",
+			input->result->environment.load_average[0],
+			report->input_count > 1 ? input->label : "it");
 	}
+	if (count == 0)
+		return;
+	if (count > NAMED_MAX)
+		length += (size_t)snprintf(teller->text + length, WARNING_BYTES - length,
+			" and high for %zu more", count - NAMED_MAX);
+	(void)snprintf(teller->text + length, WARNING_BYTES - length,
+		": the figures are of the company, too.");
+	tell(teller, "A busy machine");
+}
+
+/* In a closed loop a server that stalls is asked nothing: its tail looks better than it is. */
+static void tell_of_loops(struct teller *teller)
+{
+	const struct subject *open = NULL, *closed = NULL;
+
+	for (size_t i = 0; i < teller->subjects->count; i++) {
+		const struct subject *subject = &teller->subjects->list[i];
+
+		if (subject->entry->load == NULL)
+			continue;
+		if (subject->entry->load->scheduled > 0)
+			open = subject;
+		else
+			closed = subject;
+	}
+	if (open == NULL || closed == NULL)
+		return;
+	(void)snprintf(teller->text, WARNING_BYTES,
+		"%s is an open loop, %s a closed one: their rates and latencies answer different "
+		"questions.",
+		open->name, closed->name);
+	tell(teller, "Not the same loop");
 }
 
 static int find_all(struct teller *teller, const struct report *report)
@@ -208,7 +246,10 @@ static int find_all(struct teller *teller, const struct report *report)
 	}
 	if (report->inputs[0].result->kind == RESULT_BENCH)
 		rc = tell_noise(teller);
+	else
+		tell_of_loops(teller);
 	tell_environment(teller, report);
+	tell_company(teller, report);
 	return rc;
 }
 

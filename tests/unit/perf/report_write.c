@@ -172,6 +172,67 @@ SOON_TEST_PLAIN(report_write, what_spoils_figures_is_said)
 	result_free(bench);
 }
 
+/* They ask different questions, so the figures of one are no answer to the other. */
+SOON_TEST_PLAIN(report_write, loops_are_told_apart)
+{
+	struct result *open = canned_load("", "a", 1), *closed = canned_load("", "a", 1);
+	struct result_load load = *closed->entries[0]->load;
+	struct report_input inputs[] = { { open, "x" }, { closed, "y" } };
+	struct report report = { .inputs = inputs, .input_count = 2, .entry = "", .phase = "" };
+	int rc;
+	char *text = canned_report(&report, REPORT_TEXT, &error, &rc);
+
+	cr_assert_not_null(text, "%s", error.text);
+	cr_expect_null(strstr(text, "Not the same loop"), "%s", text);
+	free(text);
+	load.scheduled = 0;
+	closed->entries[0]->load = &load;
+	text = canned_report(&report, REPORT_TEXT, &error, &rc);
+	cr_assert_not_null(text, "%s", error.text);
+	cr_expect_not_null(strstr(text,
+				   "Not the same loop: a \xc2\xb7 x is an open loop, "
+				   "a \xc2\xb7 y a closed one"),
+		"%s", text);
+	free(text);
+	result_free(open);
+	result_free(closed);
+}
+
+/* Of one run each a ratio is all that is known: an interval of no width would look very sure. */
+SOON_TEST_PLAIN(report_write, one_run_has_no_interval)
+{
+	struct result *before = canned_bench("", 1), *after = canned_bench("", 1);
+	struct report_input inputs[] = { { before, "x" }, { after, "y" } };
+	const struct report_comparison comparison = { .name = "copy/64",
+		.figure = "wall",
+		.unit = "ns",
+		.before = 1,
+		.after = 2,
+		.ratio = 2,
+		.low = 2,
+		.high = 2,
+		.verdict = REPORT_TOO_NOISY,
+		.why = "" };
+	struct report report = { .inputs = inputs,
+		.input_count = 2,
+		.comparisons = &comparison,
+		.comparison_count = 1,
+		.entry = "",
+		.phase = "" };
+	int rc;
+	char *text = canned_report(&report, REPORT_MARKDOWN, &error, &rc);
+
+	cr_assert_not_null(text, "%s", error.text);
+	cr_expect_not_null(strstr(text, "| +100 % |    - |   - | too noisy |"), "%s", text);
+	free(text);
+	text = canned_report(&report, REPORT_HTML, &error, &rc);
+	cr_assert_not_null(text, "%s", error.text);
+	cr_expect_not_null(strstr(text, "<small>one run each</small>"));
+	free(text);
+	result_free(before);
+	result_free(after);
+}
+
 SOON_TEST_PLAIN(report_write, kinds_are_not_mixed)
 {
 	struct report_input inputs[] = { { canned_load("", "a", 1), "a" },
