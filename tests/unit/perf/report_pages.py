@@ -5,38 +5,36 @@
     report_pages.py PROGRAM [--keep FOLDER]
 
 PROGRAM writes the pages. What needs no browser is looked at first: that the markup is closed, that
-nothing is loaded from elsewhere, and that hostile names stay names. Then Chromium shows all pages
-in one go: no plot is empty, none is wider than the page, nothing is said on the console. Without
-Chromium the second half is skipped (77).
+nothing is loaded from elsewhere, and that hostile names stay names. Then Chromium shows them: no
+plot is empty, none is wider than the page, no text is faint or covers another, nothing is said on
+the console. Without Chromium the second half is skipped (77).
 """
 import argparse
 import base64
 import hashlib
 import html.parser
-import json
 import pathlib
 import re
-import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-import zlib
+
+import browser
 
 VOID = {"meta", "br", "hr", "link", "img", "input", "path", "line", "rect", "circle"}
-WIDTHS = (1280, 400)
+LOOKS = ((1280, "light"), (1280, "dark"), (400, "light"))
 PICTURED = ("load", "compare")  # every kind of plot; the others are only measured
-SCALE = 0.25  # of the picture by the page: fewer bytes to unpack
-HEIGHT_MAX = 3600  # what is further down is not in the picture
-GAP = 20
+SCALE = 0.5  # of the picture by the page: fewer pixels to count
 INK_LEAST = 0.004  # share of the pixels of a plot that are no background
-DEADLINE = 60  # of a browser, on a busy machine
+CONTRAST_LEAST = 4.5  # of text on its paper: level AA of the WCAG
 
-PROBE = """
-const rect = e => {
+# What a page measures of itself.
+MEASURE = """(() => {
+const box = e => {
 	const r = e.getBoundingClientRect();
-	return [r.left, r.top, r.width, r.height];
+	return [r.left + scrollX, r.top + scrollY, r.width, r.height];
 };
+const is_shown = e => e.getClientRects().length > 0;
 const svg = document.querySelector(".plot > svg");
 let tip = null;
 if (svg) {
@@ -45,19 +43,98 @@ if (svg) {
 	tip = svg.parentNode.querySelector(".tip:not([hidden])")?.textContent ?? "";
 	svg.dispatchEvent(new PointerEvent("pointerleave"));
 }
-const shown = [...document.querySelectorAll("svg text")].filter(e => e.getClientRects().length);
-parent.postMessage({
-	name: location.hash,
+
+// Texts of one plot that cover each other.
+const covered = [];
+const common = (a, b, from, to) => Math.min(a[to], b[to]) - Math.max(a[from], b[from]);
+for (const plot of document.querySelectorAll("svg")) {
+	const texts = [...plot.querySelectorAll("text")].filter(is_shown);
+	const boxes = texts.map(e => e.getBoundingClientRect());
+	for (let i = 0; i < texts.length; i++)
+		for (let k = 0; k < i; k++)
+			if (common(boxes[i], boxes[k], "left", "right") > 1 &&
+				common(boxes[i], boxes[k], "top", "bottom") > 4)
+				covered.push(texts[k].textContent + " and " + texts[i].textContent);
+}
+
+// The contrast of each text with what is behind it, where that is all of one colour.
+const colour = text => text.match(/[\\d.]+/g).map(Number);
+const light = rgb => rgb.slice(0, 3).map(c => c / 255)
+	.map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+	.reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+const paper = e => {
+	for (; e; e = e.parentElement) {
+		const rgb = colour(getComputedStyle(e).backgroundColor);
+		if (rgb.length < 4 || rgb[3] > 0)
+			return rgb;
+	}
+	return [255, 255, 255];
+};
+const faint = new Set(), seen = new Set();
+for (const e of document.body.querySelectorAll("*")) {
+	// Those alike are looked at once.
+	const key = [e, e.parentElement, e.parentElement.parentElement]
+		.map(e => `${e.tagName} ${e.getAttribute("class")}`).join();
+	if (seen.has(key))
+		continue;
+	const is_text = [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim());
+	if (!is_text || !is_shown(e) || e.closest("script, title, desc"))
+		continue;
+	seen.add(key);
+	const style = getComputedStyle(e);
+	const ink = colour(e.closest("svg") ? style.fill : style.color);
+	const [low, high] = [light(ink), light(paper(e))].sort((a, b) => a - b);
+	if ((high + 0.05) / (low + 0.05) < LEAST)
+		faint.add(`${e.tagName}.${e.getAttribute("class")} ${ink} on ${paper(e)}`);
+}
+const shown = [...document.querySelectorAll("svg text")].filter(is_shown);
+return {
 	width: document.documentElement.clientWidth,
 	scroll: document.documentElement.scrollWidth,
 	height: document.documentElement.scrollHeight,
+	paper: light(colour(getComputedStyle(document.body).backgroundColor)),
 	outside: shown.filter(e => { const r = e.getBoundingClientRect();
 		return r.left < 0 || r.right > innerWidth; }).map(e => e.textContent),
-	plots: [...document.querySelectorAll(".plot > svg, tbody .strip > svg")].map(rect),
-	tip,
-	dark: matchMedia("(prefers-color-scheme: dark)").matches,
-}, "*");
-"""
+	plots: [...document.querySelectorAll(".plot > svg")].map(box),
+	hollow: [...document.querySelectorAll("path")].filter(e => !e.getAttribute("d"))
+		.map(e => e.getAttribute("class")),
+	strips: [...document.querySelectorAll("tbody .strip > svg")].map(box),
+	covered, tip,
+	faint: [...faint],
+};
+})()""".replace("LEAST", str(CONTRAST_LEAST))
+
+# Names of lines have their colours: without them what is coloured is lines and points.
+HIDE_TEXTS = """(() => {
+const style = document.createElement("style");
+style.textContent = "svg text { visibility: hidden }";
+document.head.append(style);
+})()"""
+
+# Of each rectangle of a picture: the share that is no background, and the share that is coloured.
+COUNT = """(async (data, boxes) => {
+const image = new Image();
+image.src = "data:image/png;base64," + data;
+await image.decode();
+const canvas = document.createElement("canvas");
+canvas.width = image.width;
+canvas.height = image.height;
+const context = canvas.getContext("2d", { willReadFrequently: true });
+context.drawImage(image, 0, 0);
+return boxes.map(box => {
+	const pixels = new Uint32Array(context.getImageData(...box).data.buffer);
+	const counts = new Map();
+	for (const pixel of pixels)
+		counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
+	let coloured = 0;
+	for (const [pixel, count] of counts) {
+		const rgb = [pixel & 255, pixel >> 8 & 255, pixel >> 16 & 255];
+		if (Math.max(...rgb) - Math.min(...rgb) > 40)
+			coloured += count;
+	}
+	return [1 - Math.max(...counts.values()) / pixels.length, coloured / pixels.length];
+});
+})"""
 
 failures = []
 
@@ -122,178 +199,72 @@ def look_at_source(name, text):
               f"{name}: control characters")
 
 
-def with_probe(text):
-    """The page with a script more that tells its measures to the page around it."""
-    digest = base64.b64encode(hashlib.sha256(PROBE.encode()).digest()).decode()
-    text = text.replace("script-src '", f"script-src 'sha256-{digest}' '", 1)
-    return text.replace("</body>", f"<script>{PROBE}</script></body>", 1)
+def look_at_measures(name, page):
+    check(page["scroll"] <= page["width"],
+          f"{name}: is {page['scroll']} wide in a window of {page['width']}")
+    check(not page["outside"], f"{name}: texts outside: {page['outside'][:5]}")
+    check(not page["hollow"], f"{name}: paths without a point: {page['hollow'][:5]}")
+    check(not page["covered"], f"{name}: texts cover each other: {page['covered'][:5]}")
+    check(not page["faint"], f"{name}: texts are faint: {page['faint'][:5]}")
+    check(len(page["plots"] + page["strips"]) >= 3, f"{name}: {len(page['plots'])} plots")
+    check(page["tip"] and re.search(r"\d (ns|us|ms|s)", page["tip"]),
+          f"{name}: shows {page['tip']} at the pointer")
 
 
-def browser(program, folder, page, *options):
-    """What it printed; a profile of its own, as the user's may be in use or missing."""
-    command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-               "--no-first-run", "--disable-extensions", "--disable-background-networking",
-               "--hide-scrollbars", "--enable-logging=stderr", "--virtual-time-budget=4000",
-               f"--user-data-dir={folder}/profile", *options, f"file://{page}"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
-
-
-def wall(folder, names, heights):
-    """One page with all pages beside each other, each as wide as a window would be."""
-    frames = []
-    for width in WIDTHS:
-        frames += [f'<iframe src="{name}.html#{name}-{width}" width="{width}" '
-                   f'height="{heights.get(f"{name}-{width}", 900)}"></iframe>' for name in names]
-    page = folder / "wall.html"
-    page.write_text(
-        "<!doctype html><meta charset=utf-8><style>body{margin:0;background:#888;width:max-content;"
-        f"display:flex;gap:{GAP}px;align-items:flex-start}}iframe{{border:0;flex:none}}</style>"
-        "<script>const all = []; onmessage = e => { all.push(e.data);"
-        "document.getElementById('all').textContent = JSON.stringify(all)"
-        ".replaceAll('<', '\\\\u003c'); };</script>"
-        + "".join(frames) + '<script type="application/json" id="all"></script>')
-    return page
-
-
-def measure(program, folder, names):
-    done = browser(program, folder, wall(folder, names, {}), "--dump-dom", "--window-size=1280,900")
-    complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    check(not complaints, f"the console says {complaints[:3]}")
-    found = re.search(r'id="all">(.*?)</script>', done.stdout, re.S)
-    if not found or not found.group(1):
-        check(False, f"the pages told nothing: {done.stderr[-2000:]}")
-        return {}
-    return {page["name"][1:]: page for page in json.loads(found.group(1))}
-
-
-def read_png(data):
-    """Width, height, bytes of a pixel, and the rows of a PNG."""
-    at, width, height, depth, kind, packed = 8, 0, 0, 0, 0, b""
-    while at < len(data):
-        size, name = struct.unpack(">I4s", data[at:at + 8])
-        if name == b"IHDR":
-            width, height, depth, kind = struct.unpack(">IIBB", data[at + 8:at + 18])
-        elif name == b"IDAT":
-            packed += data[at + 8:at + 8 + size]
-        at += size + 12
-    assert depth == 8 and kind in (2, 6), (depth, kind)
-    pixel = 3 if kind == 2 else 4
-    raw, stride, rows = zlib.decompress(packed), width * pixel, []
-    above = bytearray(stride)
-    for y in range(height):
-        start = y * (stride + 1)
-        row = bytearray(raw[start + 1:start + 1 + stride])
-        how = raw[start]
-        if how == 1:
-            for i in range(pixel, stride):
-                row[i] = (row[i] + row[i - pixel]) & 255
-        elif how == 2:
-            row = bytearray((a + b) & 255 for a, b in zip(row, above))
-        elif how == 3:
-            for i in range(stride):
-                left = row[i - pixel] if i >= pixel else 0
-                row[i] = (row[i] + (left + above[i]) // 2) & 255
-        elif how == 4:
-            for i in range(stride):
-                a, b = (row[i - pixel], above[i - pixel]) if i >= pixel else (0, 0)
-                # `a` is left, `b` above left.
-                c, up = b, above[i]
-                p = a + up - c
-                pa, pb, pc = abs(p - a), abs(p - up), abs(p - c)
-                best = a if pa <= pb and pa <= pc else up if pb <= pc else c
-                row[i] = (row[i] + best) & 255
-        rows.append(row)
-        above = row
-    return width, height, pixel, rows
-
-
-def ink(picture, left, top, width, height):
-    """The share of a rectangle that is no background, and how many of it are in colour."""
-    _, rows_count, pixel, rows = picture
-    counts = {}
-    for y in range(max(0, int(top)), min(rows_count, int(top + height))):
-        row = rows[y]
-        for x in range(int(left), int(left + width)):
-            key = bytes(row[x * pixel:x * pixel + 3])
-            counts[key] = counts.get(key, 0) + 1
-    total = sum(counts.values())
-    if total == 0:
-        return 0, 0
-    background = max(counts, key=counts.get)
-    coloured = sum(n for key, n in counts.items() if max(key) - min(key) > 40)
-    return 1 - counts[background] / total, coloured / total
-
-
-def look_at_picture(program, folder, names, pages, is_dark):
-    heights = {name: min(page["height"], HEIGHT_MAX) for name, page in pages.items()
-               if name.rsplit("-", 1)[0] in names}
-    size = [sum(int((width + GAP)) * len(names) for width in WIDTHS), max(heights.values())]
-    picture = folder / ("dark.png" if is_dark else "light.png")
-    options = [f"--screenshot={picture}", f"--window-size={size[0]},{size[1]}",
-               f"--force-device-scale-factor={SCALE}"]
-    if is_dark:
-        options += ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"]
-    browser(program, folder, wall(folder, names, heights), *options)
-    if not picture.exists():
-        check(False, f"there is no {picture.name}")
+def look_at_picture(name, picture, page, tab):
+    boxes = page["plots"] + page["strips"]
+    scaled = [[round(SCALE * part) for part in box] for box in boxes]
+    empty = [box for box in boxes if box[2] < 1 or box[3] < 1]
+    check(not empty, f"{name}: plots of no size: {empty}")
+    if empty:
         return
-    png = read_png(picture.read_bytes())
-    left = 0
-    for width in WIDTHS:
-        for name in names:
-            page = pages[f"{name}-{width}"]
-            corner = png[3][4][int(SCALE * (left + 4)) * png[2]:][:3]
-            check((sum(corner) < 200) == is_dark,
-                  f"{name}-{width}: the paper is {list(corner)}, dark: {is_dark}")
-            for plot in page["plots"]:
-                if plot[1] + plot[3] > HEIGHT_MAX:
-                    continue
-                share, coloured = ink(png, SCALE * (left + plot[0]), SCALE * plot[1],
-                                      SCALE * plot[2], SCALE * plot[3])
-                # A verdict may be grey, a line of a plot may not.
-                check(share > INK_LEAST and (coloured > 0 or plot[3] < 100),
-                      f"{name}-{width}: a plot at {plot} has {share:.4f} ink, "
-                      f"{coloured:.4f} coloured, dark: {is_dark}")
-            left += width + GAP
+    for box, (ink, coloured) in zip(boxes, tab.ask(f"{COUNT}('{picture}', {scaled})")):
+        # A verdict may be grey, a line of a plot may not.
+        check(ink > INK_LEAST and (coloured > 0 or box in page["strips"]),
+              f"{name}: a plot at {box} has {ink:.4f} ink, {coloured:.4f} coloured")
 
 
-def look(program, folder, names):
-    pages = measure(program, folder, names)
-    for width in WIDTHS:
-        for name in names:
-            page = pages.get(f"{name}-{width}")
-            if page is None:
-                check(False, f"{name}-{width}: was not shown")
-                continue
-            check(page["scroll"] <= page["width"],
-                  f"{name}-{width}: is {page['scroll']} wide in a window of {page['width']}")
-            check(not page["outside"], f"{name}-{width}: texts outside: {page['outside'][:5]}")
-            check(len(page["plots"]) >= 3, f"{name}-{width}: {len(page['plots'])} plots")
-            check(page["tip"] and re.search(r"\d (ns|us|ms|s)", page["tip"]),
-                  f"{name}-{width}: shows {page['tip']} at the pointer")
-    if len(pages) == len(WIDTHS) * len(names):
-        look_at_picture(program, folder, PICTURED, pages, False)
-        look_at_picture(program, folder, PICTURED, pages, True)
+def look(tab, folder, names, keep):
+    taken = []
+    for name in names:
+        tab.open(f"file://{folder}/{name}.html")
+        check(not tab.complaints, f"{name}: the console says {tab.complaints[:3]}")
+        for width, scheme in LOOKS:
+            title = f"{name}-{width}-{scheme}"
+            tab.show(width, 900, scheme=scheme)
+            page = tab.ask(MEASURE)
+            look_at_measures(title, page)
+            check((page["paper"] < 0.1) == (scheme == "dark"),
+                  f"{title}: the light of the paper is {page['paper']:.2f}")
+            if keep:
+                picture = tab.picture(width, page["height"], 1)
+                (folder / f"{title}.png").write_bytes(base64.b64decode(picture))
+            if name in PICTURED:
+                tab.ask(HIDE_TEXTS)
+                taken.append((title, tab.picture(width, page["height"], SCALE), page))
+    # Not on the pages: their policy forbids them to load a picture.
+    tab.open("about:blank")
+    for title, picture, page in taken:
+        look_at_picture(title, picture, page, tab)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
-    parser.add_argument("--keep", type=pathlib.Path, help="leave pages and pictures there")
+    parser.add_argument("--keep", type=pathlib.Path, help="leave pages, and pictures of all, there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or pathlib.Path(temporary)
         folder.mkdir(exist_ok=True)
-        subprocess.run([options.program, folder], check=True, timeout=DEADLINE)
-        names = sorted(page.stem for page in folder.glob("*.html") if page.stem != "wall")
+        subprocess.run([options.program, folder], check=True, timeout=60)
+        names = sorted(page.stem for page in folder.glob("*.html"))
         for name in names:
             page = folder / f"{name}.html"
-            text = page.read_text(encoding="utf-8")
-            look_at_source(name, text)
-            page.write_text(with_probe(text), encoding="utf-8")
-        program = shutil.which("chromium") or shutil.which("chromium-browser")
+            look_at_source(name, page.read_text(encoding="utf-8"))
+        program = browser.find()
         if program:
-            look(program, folder.resolve(), names)
+            with browser.Browser(program) as chromium:
+                look(chromium.tab(), folder.resolve(), names, options.keep is not None)
     if failures:
         return 1
     if not program:
