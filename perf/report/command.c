@@ -5,11 +5,8 @@
 
 #include <argp.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define EXIT_FILE  3
 #define EXIT_USAGE 2
@@ -21,6 +18,7 @@ enum {
 
 struct command {
 	const char *name; /* of the program */
+	report_open *open;
 	const char *paths[REPORT_INPUTS_MAX];
 	struct report_input inputs[REPORT_INPUTS_MAX];
 	struct result *results[REPORT_INPUTS_MAX];
@@ -80,11 +78,10 @@ static const struct argp_option options[] = {
 
 static const struct argp argp = { options, take, "FILE...",
 	"Shows results of soon-bench or soon-load, several of one kind together; two are "
-	"compared, the "
-	"second with the first.\v"
-	"A format is for people (html, md, text) or for other programs: csv has a line for each "
-	"entry, csv-series one for each interval of a load, hgrm is HdrHistogram's distribution by "
-	"percentile, gbench the JSON of Google Benchmark.",
+	"compared, the second with the first.\vA format is for people (html, md, text) "
+	"or for other programs: csv has a line for each entry, csv-series one for each "
+	"interval of a load, hgrm is HdrHistogram's distribution by percentile, gbench "
+	"the JSON of Google Benchmark.",
 	0, 0, 0 };
 
 static int format_by_suffix(const char *path)
@@ -109,35 +106,65 @@ static int format_by_suffix(const char *path)
 	return REPORT_TEXT;
 }
 
-/* What the user called the result, or the name of the file without folders and ".json". */
-static const char *label_of(struct result *result, const char *path)
+/* From the one that says most to the one that is always another. */
+enum naming {
+	BY_NAME, /* what the user called the result; the file where that is nothing */
+	BY_FILE, /* without folders and ".json" */
+	BY_PATH,
+	BY_NUMBER, /* the same file twice */
+	NAMINGS,
+};
+
+static const char *label_of(const struct command *command, size_t index, enum naming naming)
 {
-	const char *base = strrchr(path, '/');
+	struct result *result = command->results[index];
+	const char *path = command->paths[index], *base = strrchr(path, '/');
 	size_t length;
 
-	if (*result->name != '\0')
+	if (naming == BY_NAME && *result->name != '\0')
 		return result->name;
-	base = base != NULL ? base + 1 : path;
+	base = naming == BY_PATH || naming == BY_NUMBER || base == NULL ? path : base + 1;
+	base += *base == '@';
 	length = strlen(base);
 	if (length > 5 && strcmp(base + length - 5, ".json") == 0)
 		length -= 5;
-	base = result_text(result, "%.*s", (int)length, base);
+	if (naming == BY_NUMBER)
+		base = result_text(result, "%.*s (%zu)", (int)length, base, index + 1);
+	else
+		base = result_text(result, "%.*s", (int)length, base);
 	return base != NULL ? base : "";
+}
+
+static bool are_labels_distinct(const struct command *command)
+{
+	for (size_t i = 1; i < command->count; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(command->inputs[i].label, command->inputs[k].label) == 0)
+				return false;
+		}
+	}
+	return true;
+}
+
+static void name_all(struct command *command)
+{
+	for (int naming = BY_NAME; naming < NAMINGS; naming++) {
+		for (size_t i = 0; i < command->count; i++)
+			command->inputs[i] = (struct report_input){ command->results[i],
+				label_of(command, i, (enum naming)naming) };
+		if (are_labels_distinct(command))
+			return;
+	}
 }
 
 static int read_all(struct command *command)
 {
 	for (size_t i = 0; i < command->count; i++) {
-		struct result *result;
-
-		if (result_read(command->paths[i], &result, &command->error) < 0) {
-			(void)fprintf(stderr, "%s: %s\n", command->name, command->error.text);
+		command->results[i] = command->open(command->paths[i]);
+		if (command->results[i] == NULL)
 			return EXIT_FILE;
-		}
-		command->results[i] = result;
-		command->inputs[i] =
-			(struct report_input){ result, label_of(result, command->paths[i]) };
 	}
+	name_all(command);
 	return 0;
 }
 
@@ -152,6 +179,12 @@ static int compare(struct command *command)
 		return 0;
 	(void)fprintf(stderr, "%s: no memory\n", command->name);
 	return EXIT_FILE;
+}
+
+/* Others have no place for warnings that is sure to be looked at. */
+static bool is_for_people(enum report_format format)
+{
+	return format == REPORT_TEXT || format == REPORT_HTML || format == REPORT_MARKDOWN;
 }
 
 /* Into memory first, so that a file is written whole or left as it is. */
@@ -173,6 +206,8 @@ static int write_report(struct command *command, char **ret_text, size_t *ret_le
 			&report, (enum report_format)command->format, stream, &command->error);
 	if (stream != NULL && fclose(stream) != 0 && rc == 0)
 		rc = -errno;
+	if (rc == 0 && !is_for_people((enum report_format)command->format))
+		rc = report_warn(&report, command->name, stderr);
 	if (rc == 0)
 		return 0;
 	(void)fprintf(stderr, "%s: %s\n", command->name,
@@ -221,7 +256,7 @@ static int run(struct command *command, int argc, char **argv)
 	return status;
 }
 
-int report_main(int argc, char **argv)
+int report_main(int argc, char **argv, report_open *open)
 {
 	struct command *command = calloc(1, sizeof(*command));
 	int status;
@@ -232,6 +267,7 @@ int report_main(int argc, char **argv)
 	}
 	*command = (struct command){
 		.name = argv[0],
+		.open = open,
 		.output = "-",
 		.format = -1,
 		.entry = "",

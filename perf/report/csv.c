@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 #define SHARES 5
@@ -46,7 +47,15 @@ static void put_count(FILE *out, uint64_t count)
 /* Enough digits to tell any two measurements apart, not so many that they lie about precision. */
 static void put_number(FILE *out, double value)
 {
-	(void)fprintf(out, ",%.12g", value);
+	(void)fprintf(out, isfinite(value) ? ",%.12g" : ",", value);
+}
+
+/* Why a result is not whole; empty where it is. */
+static void put_partial(FILE *out, const struct result *result)
+{
+	const char *reason = *result->partial_reason != '\0' ? result->partial_reason : "yes";
+
+	put_text(out, result->is_partial ? reason : "");
 }
 
 static void put_empty(FILE *out, unsigned count)
@@ -70,7 +79,7 @@ static const char *const figure_columns[] = { "count", "median", "low", "high", 
 
 static void put_head(FILE *out, const struct columns *columns, bool is_load)
 {
-	(void)fputs("result,name,group,param_name,param,state,message,threads,turns", out);
+	(void)fputs("result,name,group,param_name,param,state,message,partial,threads,turns", out);
 	if (is_load)
 		(void)fputs(
 			",length_s,scheduled,sent,completed,errors,bytes_sent,bytes_received", out);
@@ -148,11 +157,11 @@ static void put_load(FILE *out, const struct result_load *load)
 	put_count(out, load->bytes_received);
 }
 
-static void put_who(FILE *out, const char *label, const struct result_entry *entry)
+static void put_who(FILE *out, const struct report_input *input, const struct result_entry *entry)
 {
 	static const char *const states[] = { "ok", "skipped", "failed" };
 
-	escape_put(out, ESCAPE_CSV, label);
+	escape_put(out, ESCAPE_CSV, input->label);
 	put_text(out, entry->name);
 	put_text(out, entry->group);
 	put_text(out, entry->param_name);
@@ -162,16 +171,17 @@ static void put_who(FILE *out, const char *label, const struct result_entry *ent
 		put_empty(out, 1);
 	put_text(out, states[entry->state]);
 	put_text(out, entry->message);
+	put_partial(out, input->result);
 	put_count(out, entry->threads);
 	put_count(out, entry->turns);
 }
 
-static int put_entry(FILE *out, const char *label, const struct result_entry *entry,
+static int put_entry(FILE *out, const struct report_input *input, const struct result_entry *entry,
 	const struct columns *columns, bool is_load)
 {
 	int rc = 0;
 
-	put_who(out, label, entry);
+	put_who(out, input, entry);
 	if (is_load)
 		put_load(out, entry->load);
 	for (size_t i = 0; i < columns->phases.count; i++)
@@ -209,8 +219,7 @@ int format_csv(const struct report *report, FILE *out)
 		const struct report_input *input = &report->inputs[i];
 
 		for (size_t k = 0; rc == 0 && k < input->result->entry_count; k++)
-			rc = put_entry(
-				out, input->label, input->result->entries[k], columns, is_load);
+			rc = put_entry(out, input, input->result->entries[k], columns, is_load);
 	}
 	free(columns);
 	return rc;
@@ -237,8 +246,8 @@ static void put_interval(FILE *out, const struct result_interval *interval)
 
 int format_csv_series(const struct report *report, FILE *out)
 {
-	(void)fputs("result,name,start_s,length_s,scheduled,sent,completed,errors,p50_ns,p90_ns,"
-		    "p99_ns,max_ns\n",
+	(void)fputs("result,name,partial,start_s,length_s,scheduled,sent,completed,errors,"
+		    "p50_ns,p90_ns,p99_ns,max_ns\n",
 		out);
 	for (size_t i = 0; i < report->input_count; i++) {
 		const struct report_input *input = &report->inputs[i];
@@ -250,6 +259,7 @@ int format_csv_series(const struct report *report, FILE *out)
 			for (size_t m = 0; m < count; m++) {
 				escape_put(out, ESCAPE_CSV, input->label);
 				put_text(out, entry->name);
+				put_partial(out, input->result);
 				put_interval(out, &entry->load->intervals[m]);
 			}
 		}

@@ -7,6 +7,7 @@
 #include "formats.h"
 #include "subject.h"
 #include "summary.h"
+#include "warning.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,6 +19,7 @@ struct gbench {
 	FILE *out;
 	const struct report *report;
 	bool has_run; /* one is written, the next needs a comma */
+	unsigned warning_count;
 };
 
 /* What identifies the runs of one entry. */
@@ -40,11 +42,23 @@ static void put_number(FILE *out, const char *key, double value)
 	(void)fprintf(out, ",\n      \"%s\": %.16e", key, isfinite(value) ? value : 0);
 }
 
-static void put_context(const struct gbench *gbench)
+/* Where programs that use the library have what they say about a run: texts by name. */
+static void put_warning(void *user, const char *title, const char *text)
+{
+	struct gbench *gbench = user;
+
+	gbench->warning_count++;
+	(void)fprintf(gbench->out, ",\n    \"warning_%u\": \"%s: ", gbench->warning_count, title);
+	escape_put(gbench->out, ESCAPE_JSON, text);
+	(void)fputs("\"", gbench->out);
+}
+
+static int put_context(struct gbench *gbench, const struct subjects *subjects)
 {
 	const struct result_environment *environment =
 		&gbench->report->inputs[0].result->environment;
 	FILE *out = gbench->out;
+	int rc;
 
 	(void)fputs("{\n  \"context\": {\n    ", out);
 	put_string(out, "date", environment->started);
@@ -62,8 +76,11 @@ static void put_context(const struct gbench *gbench)
 	(void)fputs(",\n    ", out);
 	put_string(out, "library_version", environment->soon_version);
 	(void)fputs(",\n    \"library_build_type\": \"release\",\n"
-		    "    \"json_schema_version\": 1\n  },\n  \"benchmarks\": [",
+		    "    \"json_schema_version\": 1",
 		out);
+	rc = warnings_find(gbench->report, subjects, put_warning, gbench);
+	(void)fputs("\n  },\n  \"benchmarks\": [", out);
+	return rc;
 }
 
 /* As far as an iteration and an aggregate are the same. */
@@ -278,7 +295,7 @@ int format_gbench(const struct report *report, FILE *out)
 
 	if (rc < 0)
 		return rc;
-	put_context(&gbench);
+	rc = put_context(&gbench, &subjects);
 	for (size_t i = 0; rc == 0 && i < subjects.count; i++) {
 		struct family family = { .subject = &subjects.list[i], .index = (unsigned)i };
 

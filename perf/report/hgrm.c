@@ -9,6 +9,7 @@
  */
 #include "formats.h"
 #include "summary.h"
+#include "warning.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -103,6 +104,28 @@ static const struct result_entry *find_entry(
 	return entry;
 }
 
+/* In the manner of the lines above it, which programs skip. */
+static void put_warning(void *user, const char *title, const char *text)
+{
+	FILE *out = user;
+
+	(void)fprintf(out, "#[%s: ", title);
+	escape_put(out, ESCAPE_TEXT, text);
+	(void)fputs("]\n", out);
+}
+
+static int put_warnings(const struct report *report, FILE *out)
+{
+	struct subjects subjects;
+	int rc = subjects_make(report, &subjects);
+
+	if (rc < 0)
+		return rc;
+	rc = warnings_find(report, &subjects, put_warning, out);
+	subjects_free(&subjects);
+	return rc;
+}
+
 int format_hgrm(const struct report *report, FILE *out, struct result_error *ret_error)
 {
 	const struct result_entry *entry = find_entry(report, ret_error);
@@ -119,5 +142,5 @@ int format_hgrm(const struct report *report, FILE *out, struct result_error *ret
 		return -EOPNOTSUPP;
 	}
 	put_hist(out, phase->hist);
-	return 0;
+	return put_warnings(report, out);
 }

@@ -4,6 +4,7 @@
 
 #include "formats.h"
 #include "page.h"
+#include "warning.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,8 +34,7 @@ static int check(const struct report *report, struct result_error *ret_error)
 			continue;
 		(void)snprintf(ret_error->text, sizeof(ret_error->text),
 			"%s and %s are not of one kind: benchmarks and load tests do not go into "
-			"one "
-			"report",
+			"one report",
 			report->inputs[0].label, report->inputs[i].label);
 		return -EINVAL;
 	}
@@ -72,5 +72,32 @@ int report_write(const struct report *report, enum report_format format, FILE *o
 		rc = write_format(report, format, out, ret_error);
 	if (rc == -ENOMEM)
 		(void)snprintf(ret_error->text, sizeof(ret_error->text), "no memory");
+	return rc;
+}
+
+struct warner {
+	const char *prefix;
+	FILE *out;
+};
+
+static void put_warning(void *user, const char *title, const char *text)
+{
+	const struct warner *warner = user;
+
+	(void)fprintf(warner->out, "%s: %s: ", warner->prefix, title);
+	escape_put(warner->out, ESCAPE_TEXT, text);
+	(void)fputs("\n", warner->out);
+}
+
+int report_warn(const struct report *report, const char *prefix, FILE *out)
+{
+	struct warner warner = { prefix, out };
+	struct subjects subjects;
+	int rc = subjects_make(report, &subjects);
+
+	if (rc < 0)
+		return rc;
+	rc = warnings_find(report, &subjects, put_warning, &warner);
+	subjects_free(&subjects);
 	return rc;
 }

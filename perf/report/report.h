@@ -40,7 +40,8 @@ struct report_comparison {
 	double before; /* medians */
 	double after;
 	double ratio;
-	double low; /* the interval that the ratio is in */
+	/* The interval that the ratio is in; of no width: it is not known, as of one run each. */
+	double low;
 	double high;
 	enum report_verdict verdict;
 	const char *why; /* "" */
@@ -75,11 +76,20 @@ int report_format_find(const char *name);
 int report_write(const struct report *report, enum report_format format, FILE *out,
 	struct result_error *ret_error);
 
+/* Writes what weakens the figures, a line each that begins with `prefix`. Errors: -ENOMEM. */
+int report_warn(const struct report *report, const char *prefix, FILE *out);
+
+/*
+ * Reads what the command line calls a result. Ownership: returns owned.
+ * Returns: NULL: it cannot, and has told why.
+ */
+typedef struct result *report_open(const char *path);
+
 /*
  * The command: report FILE... [--format FORMAT] [-o OUT]. `argv[0]` is the name that it is told by.
  * Returns: an exit status: 0; 3 a file cannot be read or written; 2 wrong usage, or a format that
  * cannot say what is wanted.
  */
-int report_main(int argc, char **argv);
+int report_main(int argc, char **argv, report_open *open);
 
 #endif

@@ -12,6 +12,11 @@ struct call {
 	char **argv;
 };
 
+static int show_report(int argc, char **argv)
+{
+	return report_main(argc, argv, open_result);
+}
+
 static error_t take_command(int key, char *arg, struct argp_state *state)
 {
 	static const struct {
@@ -22,7 +27,7 @@ static error_t take_command(int key, char *arg, struct argp_state *state)
 		{ "ab", "soon-bench ab", ab_main },
 		{ "compare", "soon-bench compare", compare_main },
 		{ "baseline", "soon-bench baseline", baseline_main },
-		{ "report", "soon-bench report", report_main },
+		{ "report", "soon-bench report", show_report },
 	};
 	struct call *call = state->input;
 
@@ -57,7 +62,7 @@ int main(int argc, char **argv)
 		"  run       measures programs, each in several processes\n"
 		"  ab        measures two commands in turns and compares them\n"
 		"  compare   compares two results\n"
-		"  baseline  keeps results by name, for compare @NAME\n"
+		"  baseline  keeps results by name, for compare and report: @NAME\n"
 		"  report    shows results as a page, as tables or for other tools\n";
 	static const struct argp argp = { NULL, take_command, "COMMAND [ARGUMENT...]", about, NULL,
 		NULL, NULL };

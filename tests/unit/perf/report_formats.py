@@ -17,10 +17,15 @@ import tempfile
 canned, program = sys.argv[1:3]
 
 
-def report(*arguments, status=0):
-    done = subprocess.run([program, "report", *map(str, arguments)], capture_output=True, text=True,
-                          timeout=60, check=False)
+def run(*arguments, status=0, folder="."):
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=60, check=False, env={"XDG_STATE_HOME": str(folder)})
     assert done.returncode == status, (arguments, done.returncode, done.stderr)
+    return done
+
+
+def report(*arguments, status=0):
+    done = run("report", *arguments, status=status)
     return done.stdout if status == 0 else done.stderr
 
 
@@ -50,7 +55,7 @@ def read_csv(folder):
     assert float(rows[0]["total_p50"]) < float(rows[0]["total_p99"])
     assert rows[0]["connect_p99"] == "", "64 values have no 99th percentile"
     rows = list(csv.DictReader(io.StringIO(report(folder / "load.json", "-f", "csv-series"))))
-    assert len(rows) == 120 and {len(r) for r in rows} == {12}
+    assert len(rows) == 120 and {len(r) for r in rows} == {13}
     assert sum(int(r["scheduled"]) for r in rows) == 240000
     assert [r["p50_ns"] for r in rows if r["completed"] == "0"] == [""] * 4
 
@@ -111,13 +116,55 @@ def read_markdown(folder):
     assert "## Environment" in target.read_text()
 
 
+def labels_of(*files, folder="."):
+    done = run("report", *files, "-f", "csv", folder=folder)
+    return [row["result"] for row in csv.DictReader(io.StringIO(done.stdout))]
+
+
+def name_results(folder):
+    """By the name of the result or of the file; by as much of the path as tells them apart."""
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        (folder / name / "result.json").write_text((folder / "load.json").read_text())
+    assert labels_of(folder / "load.json") == ["load"]
+    assert labels_of(folder / "a/result.json", folder / "b/result.json") == [
+        f"{folder}/a/result", f"{folder}/b/result"]
+    assert labels_of(folder / "load.json", folder / "load.json") == [
+        f"{folder}/load (1)", f"{folder}/load (2)"]
+    run("baseline", "save", "v1.0", folder / "load.json", folder=folder)
+    assert labels_of("@v1.0", folder / "load.json", folder=folder) == ["v1.0", "load"]
+    assert "baseline list" in run("report", "@v2", folder=folder, status=3).stderr
+
+
+def tell_partial(folder):
+    """In each format: in it, or where programs do not look, on standard error as well."""
+    partial = json.loads((folder / "load.json").read_text())
+    partial.update(partial=True, partial_reason="a signal <9>")
+    file = folder / "partial.json"
+    file.write_text(json.dumps(partial))
+    for name in ("text", "md", "html", "csv", "csv-series", "hgrm", "gbench"):
+        done = run("report", file, "-f", name)
+        text = done.stdout.replace("&lt;", "<").replace("&gt;", ">").replace("\\", "")
+        assert "a signal <9>" in text, (name, text[:2000])
+        is_told = "Partial result: " in done.stderr
+        assert is_told == (name not in ("text", "md", "html")), (name, done.stderr)
+    context = json.loads(report(file, "-f", "gbench"))["context"]
+    assert context["warning_1"].startswith("Partial result: "), context
+
+
 def refuse(folder):
     """What is wrong is told by its name, and leaves what was there."""
     target = folder / "kept.html"
     target.write_text("kept")
-    broken = folder / "broken.json"
-    broken.write_text((folder / "load.json").read_text()[:5000])
-    assert "broken.json" in report(broken, "-o", target, status=3)
+    broken, whole = folder / "broken.json", (folder / "load.json").read_text()
+    broken.write_text(whole[:5000])
+    for text, why in ((whole[:5000], "cut off"), ("", "cut off"), ("junk {", "junk"),
+                      (whole.replace('"version": 1', '"version": 2'), "newer"),
+                      (whole.replace("soon-result", "other"), "schema")):
+        broken.write_text(text)
+        told = report(broken, "-o", target, status=3)
+        assert "broken.json" in told and why in told, told
+    assert "directory" in report(folder, "-o", target, status=3)
     assert "of one kind" in report(folder / "load.json", folder / "bench.json", "-o", target,
                                    status=2)
     assert target.read_text() == "kept"
@@ -131,7 +178,8 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         subprocess.run([canned, folder], check=True, timeout=60)
-        for look in (read_csv, read_hgrm, read_gbench, read_markdown, refuse):
+        for look in (read_csv, read_hgrm, read_gbench, read_markdown, name_results, tell_partial,
+                     refuse):
             look(folder)
         compared = report(folder / "bench.json", folder / "bench_after.json")
         assert "What changed" in compared, compared
