@@ -36,10 +36,10 @@ void conn_good(struct conn *conn, struct pending *pending, soon_ns now)
 	if (pending->first == 0)
 		pending->first = now;
 	if (pending->is_counted)
-		tally_good(tally, pending->due - worker->start, (uint64_t)(now - pending->due),
+		tally_good(tally, (uint64_t)(now - pending->due),
 			(uint64_t)(pending->first - pending->sent));
 	if (worker_measures(worker, now)) {
-		tally->completed++;
+		tally_completed(tally, now - worker->start, (uint64_t)(now - pending->due));
 		worker->last = now;
 	}
 	atomic_store_explicit(&tally->seen_completed,
@@ -50,14 +50,18 @@ void conn_good(struct conn *conn, struct pending *pending, soon_ns now)
 	pop_finished(conn);
 }
 
+static void count_failed(struct worker *worker, enum fault fault, soon_ns now)
+{
+	tally_failed(&worker->tally, fault);
+	if (worker_measures(worker, now))
+		tally_failed_at(&worker->tally, now - worker->start);
+	worker->last = now;
+}
+
 void conn_failed(struct conn *conn, struct pending *pending, enum fault fault)
 {
-	struct worker *worker = conn->worker;
-
-	if (pending->is_counted) {
-		tally_failed(&worker->tally, pending->due - worker->start, fault);
-		worker->last = soon_now();
-	}
+	if (pending->is_counted)
+		count_failed(conn->worker, fault, soon_now());
 	pending->is_finished = true;
 	pop_finished(conn);
 }
@@ -66,6 +70,16 @@ void conn_lose(struct conn *conn, enum fault fault)
 {
 	while (conn->count > 0)
 		conn_failed(conn, conn_oldest(conn), fault);
+}
+
+void conn_refuse(struct conn *conn, enum fault fault)
+{
+	soon_ns now = soon_now();
+
+	if (conn->count > 0)
+		conn_lose(conn, fault);
+	else if (worker_measures(conn->worker, now))
+		count_failed(conn->worker, fault, now);
 }
 
 int conn_open(struct conn *conn)
@@ -134,7 +148,8 @@ bool conn_next_due(struct conn *conn, soon_ns now, soon_ns *ret_due)
 		conn->claim = worker->start + offset;
 		conn->has_claim = true;
 		conn->is_claim_early = conn->claim > now;
-		worker->tally.due += offset >= 0;
+		if (offset >= 0)
+			tally_due(&worker->tally, offset);
 		*ret_due = conn->claim;
 	} else {
 		if (now >= worker->end)
@@ -154,10 +169,8 @@ static void fail_unsent(struct conn *conn, enum fault fault, soon_ns now)
 	if (!conn_next_due(conn, now, &due) || due > now)
 		return;
 	conn->has_claim = false;
-	if (worker_measures(conn->worker, due)) {
-		tally_failed(&conn->worker->tally, due - conn->worker->start, fault);
-		conn->worker->last = now;
-	}
+	if (worker_measures(conn->worker, due))
+		count_failed(conn->worker, fault, now);
 }
 
 /* A pause that doubles, so that a server that is down is not asked all the time. */
@@ -282,7 +295,7 @@ static void account(struct conn *conn, soon_ns now)
 	if (conn->claim <= now)
 		tally->unsent++;
 	else
-		tally->due--; /* it would have been */
+		tally_not_due(tally, conn->claim - conn->worker->start);
 }
 
 int conn_run(struct conn *conn)

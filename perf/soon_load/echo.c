@@ -55,7 +55,7 @@ static int wrong(struct conn *conn, const char *what)
 {
 	tally_message(&conn->worker->tally, FAULT_BODY, "connection %u, message %llu: %s", conn->id,
 		(unsigned long long)conn->number - conn->count + 1, what);
-	conn_lose(conn, FAULT_BODY);
+	conn_refuse(conn, FAULT_BODY);
 	return CONN_BROKEN;
 }
 

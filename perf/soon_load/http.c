@@ -65,16 +65,7 @@ static int refuse(struct conn *conn, const char *wrong)
 {
 	tally_message(&conn->worker->tally, FAULT_FRAMING, "connection %u, reply %llu: %s",
 		conn->id, (unsigned long long)conn->good_count + 1, wrong);
-	if (conn->count > 0) {
-		conn_lose(conn, FAULT_FRAMING);
-	} else {
-		/* It belongs to no request of ours, and is a failure all the same. */
-		soon_ns now = soon_now();
-
-		if (worker_measures(conn->worker, now))
-			tally_failed(
-				&conn->worker->tally, now - conn->worker->start, FAULT_FRAMING);
-	}
+	conn_refuse(conn, FAULT_FRAMING);
 	return CONN_BROKEN;
 }
 

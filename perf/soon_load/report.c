@@ -107,8 +107,8 @@ void report_print(const struct plan *plan, const struct outcome *outcome, const 
 	report_tally(&outcome->tally, plan->is_open);
 	if (plan->is_open)
 		print_hist("our lag", outcome->tally.lag);
-	(void)printf("\n  soon-load was busy for %.0f %% of the time%s\n", 100 * outcome->busy,
-		plan->cores > 1 ? " on its busiest core" : "");
+	(void)printf("\n  soon-load was busy for %.0f %% of the time%s\n",
+		100 * outcome->tally.busy, plan->cores > 1 ? " on its busiest core" : "");
 }
 
 void report_warn(const struct plan *plan, const struct outcome *outcome)
@@ -125,11 +125,11 @@ void report_warn(const struct plan *plan, const struct outcome *outcome)
 			"(p99) although a connection was free. Latencies contain that. Use more "
 			"--cores, or a machine with less other work\n",
 			number_time(lag, text));
-	if (outcome->busy > BUSY_MAX)
+	if (outcome->tally.busy > BUSY_MAX)
 		(void)fprintf(stderr,
 			"soon-load: warning: a core of the generator was busy for %.0f %% of "
 			"the time: the figures may be its own. Use more --cores\n",
-			100 * outcome->busy);
+			100 * outcome->tally.busy);
 	if (plan->is_open && missing > UNSENT_PART * (double)tally->due)
 		(void)fprintf(stderr,
 			"soon-load: warning: %.1f %% of what was scheduled was not sent in "

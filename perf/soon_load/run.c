@@ -220,18 +220,13 @@ static void collect(const struct run *run, struct outcome *outcome)
 {
 	(void)soon_addr_format(&run->addr, outcome->address);
 	outcome->io = soon_io_backend(NULL) == SOON_IO_EPOLL ? "epoll" : "io_uring";
-	outcome->busy = 0;
 	for (unsigned i = 0; i < run->worker_count; i++) {
 		const struct worker *worker = run->workers[i];
-		double busy;
 
 		if (worker == NULL || worker->tally.lag == NULL)
 			continue;
 		tally_add(&outcome->tally, &worker->tally);
 		outcome->has_begun |= worker->tally.length_ns > 0;
-		busy = worker->wall_ns > 0 ? (double)worker->cpu_ns / (double)worker->wall_ns : 0;
-		if (busy > outcome->busy)
-			outcome->busy = busy;
 	}
 }
 

@@ -11,7 +11,6 @@ struct outcome {
 	struct tally tally;
 	char address[SOON_ADDR_TEXT_BYTES]; /* of the server */
 	const char *io;                     /* "io_uring", "epoll" */
-	double busy; /* the share of its time that the busiest core of ours was busy for */
 	bool has_begun;
 	char message[RUN_MESSAGE_BYTES]; /* why it ended early, or did not begin; "" */
 };

@@ -18,6 +18,8 @@ static const char *const counter_names[] = { "good", "unfinished", "never sent",
 
 #define COUNTERS (sizeof counter_names / sizeof counter_names[0])
 
+static const char busy_name[] = "busy"; /* from 0 to 1; the report warns of it */
+
 static soon_hist **hist_at(struct tally *tally, unsigned place)
 {
 	return place < PHASE_COUNT ? &tally->phases[place] : &tally->lag;
@@ -33,7 +35,7 @@ static uint64_t *counter_at(struct tally *tally, unsigned place)
 
 static int put_counters(struct result *result, struct result_entry *entry, struct tally *tally)
 {
-	struct result_counter *counters = result_alloc(result, COUNTERS, sizeof *counters);
+	struct result_counter *counters = result_alloc(result, COUNTERS + 1, sizeof *counters);
 
 	if (counters == NULL)
 		return -ENOMEM;
@@ -43,8 +45,9 @@ static int put_counters(struct result *result, struct result_entry *entry, struc
 			.unit = "",
 			.value = (double)*counter_at(tally, i),
 		};
+	counters[COUNTERS] = (struct result_counter){ busy_name, "", tally->busy };
 	entry->counters = counters;
-	entry->counter_count = COUNTERS;
+	entry->counter_count = COUNTERS + 1;
 	return 0;
 }
 
@@ -125,6 +128,8 @@ static int put_intervals(struct result *result, struct result_load *load, const 
 				1e9,
 			.completed = from->completed,
 			.errors = from->failed,
+			.scheduled = from->due,
+			.sent = from->sent,
 		};
 		if (from->latency == NULL)
 			continue;
@@ -210,6 +215,19 @@ static void read_errors(const struct result_load *load, struct tally *tally)
 	}
 }
 
+static void read_counters(const struct result_entry *entry, struct tally *tally)
+{
+	for (size_t i = 0; i < entry->counter_count; i++) {
+		const struct result_counter *counter = &entry->counters[i];
+
+		if (strcmp(counter->name, busy_name) == 0 && counter->value > tally->busy)
+			tally->busy = counter->value;
+		for (unsigned k = 0; k < COUNTERS; k++)
+			if (strcmp(counter->name, counter_names[k]) == 0 && counter->value >= 0)
+				*counter_at(tally, k) += (uint64_t)counter->value;
+	}
+}
+
 int save_read(const struct result_entry *entry, struct tally *tally)
 {
 	const struct result_load *load = entry->load;
@@ -222,11 +240,7 @@ int save_read(const struct result_entry *entry, struct tally *tally)
 	tally->bytes_received += load->bytes_received;
 	if (tally->length_ns < length)
 		tally->length_ns = length;
-	for (size_t i = 0; i < entry->counter_count; i++)
-		for (unsigned k = 0; k < COUNTERS; k++)
-			if (strcmp(entry->counters[i].name, counter_names[k]) == 0 &&
-				entry->counters[i].value >= 0)
-				*counter_at(tally, k) += (uint64_t)entry->counters[i].value;
+	read_counters(entry, tally);
 	read_errors(load, tally);
 	return read_phases(load, tally);
 }

@@ -34,7 +34,8 @@ static int send_one(struct conn *conn, soon_ns due, soon_ns now)
 	conn->sent_count++;
 	if (conn->sent_count == conn->plan->requests_per_connection)
 		conn->is_last_sent = true;
-	worker->tally.sent += worker_measures(worker, now);
+	if (worker_measures(worker, now))
+		tally_sent(&worker->tally, now - worker->start);
 	if (conn->has_claim && conn->is_claim_early && is_counted)
 		soon_hist_record(worker->tally.lag, (uint64_t)(now - due));
 	conn->has_claim = false;

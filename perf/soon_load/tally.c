@@ -30,11 +30,18 @@ void tally_fini(struct tally *tally)
 	memset(tally, 0, sizeof *tally);
 }
 
+static void add_counts(struct tally_interval *into, const struct tally_interval *from)
+{
+	into->due += from->due;
+	into->sent += from->sent;
+	into->completed += from->completed;
+	into->failed += from->failed;
+}
+
 /* Adds one interval to another; the first gets the histogram when it has none. */
 static void merge(struct tally_interval *into, struct tally_interval *from)
 {
-	into->completed += from->completed;
-	into->failed += from->failed;
+	add_counts(into, from);
 	if (into->latency == NULL) {
 		into->latency = from->latency;
 		from->latency = NULL;
@@ -76,23 +83,53 @@ static struct tally_interval *interval_at(struct tally *tally, soon_ns at)
 	return &tally->intervals[place];
 }
 
-void tally_good(struct tally *tally, soon_ns at, uint64_t total_ns, uint64_t first_ns)
+void tally_due(struct tally *tally, soon_ns at)
+{
+	tally->due++;
+	interval_at(tally, at)->due++;
+}
+
+void tally_not_due(struct tally *tally, soon_ns at)
 {
 	struct tally_interval *interval = interval_at(tally, at);
 
-	tally->good++;
-	soon_hist_record(tally->phases[PHASE_TOTAL], total_ns);
-	soon_hist_record(tally->phases[PHASE_FIRST], first_ns);
+	SOON_ASSERT(interval->due > 0);
+	interval->due--;
+	tally->due--;
+}
+
+void tally_sent(struct tally *tally, soon_ns at)
+{
+	tally->sent++;
+	interval_at(tally, at)->sent++;
+}
+
+void tally_completed(struct tally *tally, soon_ns at, uint64_t total_ns)
+{
+	struct tally_interval *interval = interval_at(tally, at);
+
+	tally->completed++;
 	interval->completed++;
 	/* Without memory the interval has its counts only. */
 	if (interval->latency != NULL || soon_hist_create(&coarse, &interval->latency) == 0)
 		soon_hist_record(interval->latency, total_ns);
 }
 
-void tally_failed(struct tally *tally, soon_ns at, enum fault fault)
+void tally_good(struct tally *tally, uint64_t total_ns, uint64_t first_ns)
+{
+	tally->good++;
+	soon_hist_record(tally->phases[PHASE_TOTAL], total_ns);
+	soon_hist_record(tally->phases[PHASE_FIRST], first_ns);
+}
+
+void tally_failed_at(struct tally *tally, soon_ns at)
+{
+	interval_at(tally, at)->failed++;
+}
+
+void tally_failed(struct tally *tally, enum fault fault)
 {
 	tally->failed[fault]++;
-	interval_at(tally, at)->failed++;
 	atomic_store_explicit(&tally->seen_failed,
 		atomic_load_explicit(&tally->seen_failed, memory_order_relaxed) + 1,
 		memory_order_relaxed);
@@ -122,8 +159,7 @@ static void add_intervals(struct tally *tally, const struct tally *from)
 		const struct tally_interval *more = &from->intervals[i];
 		struct tally_interval *interval = interval_at(tally, i * from->interval_ns);
 
-		interval->completed += more->completed;
-		interval->failed += more->failed;
+		add_counts(interval, more);
 		if (more->latency != NULL &&
 			(interval->latency != NULL ||
 				soon_hist_create(&coarse, &interval->latency) == 0))
@@ -156,6 +192,8 @@ void tally_add(struct tally *tally, const struct tally *from)
 	add_intervals(tally, from);
 	if (tally->length_ns < from->length_ns)
 		tally->length_ns = from->length_ns;
+	if (tally->busy < from->busy)
+		tally->busy = from->busy;
 }
 
 uint64_t tally_failed_count(const struct tally *tally)

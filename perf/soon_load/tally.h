@@ -5,7 +5,10 @@
  * `failed`, `unfinished` and `unsent`; so these add up to all that were due.
  *
  * `sent` and `completed` are what happened within the time of the measurement, whenever it was due:
- * rates are theirs.
+ * rates are theirs. An interval has what happened in it, too, its latencies included; so intervals
+ * add up to `due`, `sent` and `completed`.
+ *
+ * Where a function takes `at`, that is a time since the start of the measurement.
  */
 #ifndef SOON_LOAD_TALLY_H
 #define SOON_LOAD_TALLY_H
@@ -27,6 +30,8 @@ enum phase {
 };
 
 struct tally_interval {
+	uint64_t due; /* open loop */
+	uint64_t sent;
 	uint64_t completed;
 	uint64_t failed;
 	soon_hist *latency; /* coarse; NULL before the first */
@@ -52,6 +57,7 @@ struct tally {
 	unsigned interval_count;
 	soon_ns interval_ns;
 	soon_ns length_ns; /* what the counts are of */
+	double busy;       /* the share of it that the busiest core of ours was busy for */
 
 	/* For the progress line of another core. */
 	_Atomic uint64_t seen_completed;
@@ -62,11 +68,22 @@ struct tally {
 int tally_init(struct tally *tally);
 void tally_fini(struct tally *tally);
 
-/* A verified reply, `at` after the start of the measurement. */
-void tally_good(struct tally *tally, soon_ns at, uint64_t total_ns, uint64_t first_ns);
+/* The schedule had a request at that time; or had none after all, as the run ended before. */
+void tally_due(struct tally *tally, soon_ns at);
+void tally_not_due(struct tally *tally, soon_ns at);
 
-/* A failed request. */
-void tally_failed(struct tally *tally, soon_ns at, enum fault fault);
+/* A request was sent. */
+void tally_sent(struct tally *tally, soon_ns at);
+
+/* A verified reply was complete. */
+void tally_completed(struct tally *tally, soon_ns at, uint64_t total_ns);
+
+/* The reply to a request that was due in the measurement was verified. */
+void tally_good(struct tally *tally, uint64_t total_ns, uint64_t first_ns);
+
+/* A request that was due in the measurement failed; when it did so within its time, that is told. */
+void tally_failed(struct tally *tally, enum fault fault);
+void tally_failed_at(struct tally *tally, soon_ns at);
 
 /* Keeps the message of the first failure of a kind. */
 void tally_message(struct tally *tally, enum fault fault, const char *format, ...)

@@ -75,8 +75,9 @@ static int load(struct worker *worker, soon_scope *time)
 		cpu = thread_cpu();
 	rc = (int)soon_group_close(&group, rc);
 	if (worker->start != 0 && soon_now() > worker->start) {
-		worker->cpu_ns = thread_cpu() - cpu;
-		worker->wall_ns = soon_now() - worker->start;
+		double wall = (double)(soon_now() - worker->start);
+
+		worker->tally.busy = (double)(thread_cpu() - cpu) / wall;
 	}
 	return rc;
 }
@@ -93,8 +94,10 @@ static void finish(struct worker *worker, soon_ns now)
 		soon_ns offset;
 
 		while ((offset = arrivals_next(&worker->arrivals)) < end - worker->start) {
-			tally->due += offset >= 0;
-			tally->unsent += offset >= 0;
+			if (offset < 0)
+				continue;
+			tally_due(tally, offset);
+			tally->unsent++;
 		}
 	}
 	/* A run of so many requests ends with the last of them. */

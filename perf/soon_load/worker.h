@@ -30,8 +30,6 @@ struct worker {
 	soon_ns start; /* of the measurement, behind it */
 	soon_ns end;
 	soon_ns last; /* when something completed last */
-	soon_ns cpu_ns;
-	soon_ns wall_ns;
 
 	uint64_t quota; /* requests still to be sent; UINT64_MAX without a limit */
 	uint64_t next_target;

@@ -167,6 +167,9 @@ class Run:
         counters = self.result["entries"][0]["counters"]
         return next(counter["value"] for counter in counters if counter["name"] == name)
 
+    def in_intervals(self, name):
+        return sum(interval[name] for interval in self.load["intervals"])
+
     def phase(self, name):
         """How many values the histogram of a phase has."""
         for phase in self.load["phases"]:

@@ -55,7 +55,9 @@ class Served(unittest.TestCase):
         self.assertEqual((run.load["completed"], run.load["sent"], run.errors), (50, 50, {}))
         self.assertEqual([run.phase(name) for name in ("total", "first byte", "connect", "tls")],
                          [50, 50, 4, 0])
-        self.assertEqual(sum(i["completed"] for i in run.load["intervals"]), 50)
+        self.assertEqual(run.in_intervals("completed"), 50)
+        self.assertEqual(run.in_intervals("sent"), 50)
+        self.assertTrue(0 < run.counter("busy") <= 1.1, run.counter("busy"))
         self.assertFalse(run.result["partial"])
 
     def test_replies_in_all_framings(self):
@@ -121,6 +123,8 @@ class Served(unittest.TestCase):
                     self.assertEqual(run.load["scheduled"], 100)
                 self.assertEqual(run.counter("good") + run.counter("never sent"),
                                  run.load["scheduled"])
+                for what in ("scheduled", "sent", "completed"):
+                    self.assertEqual(run.in_intervals(what), run.load[what], what)
 
     def test_a_report_for_people(self):
         run = Run("-r0..400", "-d300ms", "-c2", "--fail-if=p50>1ns", self.liar.url + "/ok")
@@ -212,7 +216,7 @@ class Merged(unittest.TestCase):
         self.assertEqual(self.merge(*self.paths), (0, ""))
         a, b, c = (json.loads((Path(self.folder.name) / name).read_text())["entries"][0]["load"]
                    for name in "abc")
-        self.assertEqual(c["completed"], 50)
+        self.assertEqual((c["completed"], c["sent"]), (50, 50))
         self.assertEqual(c["bytes_received"], a["bytes_received"] + b["bytes_received"])
         buckets = {}
         for load in (a, b):

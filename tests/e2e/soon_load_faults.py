@@ -67,17 +67,24 @@ class Faults(unittest.TestCase):
         self.assertIn("refused", run.errors)
         self.assertGreaterEqual(run.load["completed"], 8)
 
-    def test_echoes_that_are_none(self):
+    def run_echo(self, change):
         with socket.create_server(("127.0.0.1", 0)) as server:
-            def flip():
+            def answer():
                 connection, _ = server.accept()
                 with connection, contextlib.suppress(OSError):
                     while data := connection.recv(64):
-                        connection.sendall(data[:40] + bytes([data[40] ^ 1]) + data[41:])
+                        connection.sendall(change(data))
 
-            threading.Thread(target=flip, daemon=True).start()
-            run = Run("-q", "-n1", "-c1", f"echo://127.0.0.1:{server.getsockname()[1]}")
+            threading.Thread(target=answer, daemon=True).start()
+            return Run("-q", "-n1", "-c1", f"echo://127.0.0.1:{server.getsockname()[1]}")
+
+    def test_echoes_that_are_none(self):
+        run = self.run_echo(lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:])
         self.assertEqual((run.status, run.errors), (1, {"body": 1}))
+
+    def test_an_echo_of_more_than_was_sent(self):
+        run = self.run_echo(lambda data: data + b"x")
+        self.assertEqual((run.status, run.errors, run.load["completed"]), (1, {"body": 1}, 1))
 
     def test_datagrams_that_are_lost_late_twice_or_wrong(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:

@@ -261,7 +261,7 @@ SOON_TEST_PLAIN(load_threshold, judges_a_tally)
 	cr_assert_eq(tally_init(&tally), 0);
 	cr_assert(holds("p50<1h", &tally), "nothing measured is no bound kept");
 	for (unsigned i = 1; i <= 100; i++)
-		tally_good(&tally, 0, i * 1000000, i * 1000);
+		tally_good(&tally, i * 1000000, i * 1000);
 	tally.completed = 100;
 	tally.length_ns = SOON_S(2);
 	cr_assert(holds("p99>98ms", &tally));
@@ -273,42 +273,13 @@ SOON_TEST_PLAIN(load_threshold, judges_a_tally)
 	cr_assert(holds("rate<51", &tally));
 	cr_assert_not(holds("rate<50", &tally));
 	cr_assert_not(holds("errors>0", &tally));
-	tally_failed(&tally, 0, FAULT_RESET);
+	tally_failed(&tally, FAULT_RESET);
 	tally.unfinished = 1;
 	tally.unsent = 2;
 	cr_assert(holds("errors>1", &tally), "unfinished ones are errors");
 	cr_assert(holds("errors>1.9%", &tally));
 	cr_assert(holds("rate<97%", &tally));
 	tally_fini(&tally);
-}
-
-/* However long a run, its intervals are as many as there is room for, and none is lost. */
-SOON_TEST_PLAIN(load_tally, intervals_widen)
-{
-	static struct tally tally, other;
-	uint64_t completed = 0;
-
-	cr_assert_eq(tally_init(&tally), 0);
-	cr_assert_eq(tally_init(&other), 0);
-	for (unsigned i = 0; i < 2000; i++)
-		tally_good(&tally, i * SOON_MS(100), 1000, 1000);
-	tally_good(&other, SOON_MS(50), 2000, 1000);
-	tally_failed(&other, SOON_S(1000), FAULT_TIMEOUT);
-	tally_message(&other, FAULT_TIMEOUT, "%s", "late");
-	tally_add(&tally, &other);
-	cr_assert_leq(tally.interval_count, TALLY_INTERVALS_MAX);
-	cr_assert_gt(tally.interval_ns * TALLY_INTERVALS_MAX, SOON_S(1000));
-	for (unsigned i = 0; i < tally.interval_count; i++) {
-		completed += tally.intervals[i].completed;
-		if (tally.intervals[i].completed > 0)
-			cr_assert_eq(soon_hist_count(tally.intervals[i].latency),
-				tally.intervals[i].completed);
-	}
-	cr_assert_eq(completed, 2001);
-	cr_assert_eq(tally.good, 2001);
-	cr_assert_str_eq(tally.messages[FAULT_TIMEOUT], "late");
-	tally_fini(&tally);
-	tally_fini(&other);
 }
 
 SOON_TEST_PLAIN(load_target, requests_are_built_once)
