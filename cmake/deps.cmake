@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the library links. Each dependency fills three lists: the targets of this build, the plain
-# names that the installed static library needs, and the modules that soon.pc requires.
+# What the library links. Each dependency fills two lists: the targets of this build, and the plain
+# names that the installed static library needs.
 
 find_package(PkgConfig REQUIRED)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
@@ -10,7 +10,6 @@ pkg_check_modules(liburing REQUIRED IMPORTED_TARGET "liburing>=2.3")
 
 set(SOON_LINK Threads::Threads PkgConfig::liburing)
 set(SOON_STATIC_NAMES uring)
-set(SOON_PC_MODULES liburing)
 
 # An allocator that a sanitizer or Valgrind cannot see through is off under them.
 set(SOON_USE_JEMALLOC OFF)
@@ -27,7 +26,6 @@ endif()
 if(SOON_USE_JEMALLOC)
 	list(APPEND SOON_LINK PkgConfig::jemalloc)
 	list(APPEND SOON_STATIC_NAMES jemalloc)
-	list(APPEND SOON_PC_MODULES jemalloc)
 	message(STATUS "soon: malloc is jemalloc ${jemalloc_VERSION}")
 else()
 	message(STATUS "soon: malloc is libc")

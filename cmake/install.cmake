@@ -29,7 +29,10 @@ else()
 	set(SOON_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
 	set(SOON_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
-list(JOIN SOON_PC_MODULES ", " SOON_PC_REQUIRES_PRIVATE)
+# By name, not by Requires.private: pkg-config --static would then ask for what a static libcrypto
+# needs as well (Debian 13: zstd, which libssl-dev does not bring), and it is linked shared.
+list(TRANSFORM SOON_STATIC_NAMES PREPEND "-l" OUTPUT_VARIABLE libs)
+list(JOIN libs " " SOON_PC_LIBS_PRIVATE)
 configure_file(cmake/soon.pc.in soon.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/soon.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 if(TARGET soon_guard)
