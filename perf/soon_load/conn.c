@@ -194,7 +194,7 @@ static int open_failed(struct conn *conn, int rc)
 	if (conn->plan->url.scheme == URL_HTTPS && rc != -ECONNREFUSED)
 		fault = FAULT_TLS;
 	tally_message(&conn->worker->tally, fault, "connection %u could not be opened again: %s",
-		conn->id, soon_fail_message() != NULL ? soon_fail_message() : strerror(-rc));
+		conn->id, soon_fail_message() != NULL ? soon_fail_message() : strerrordesc_np(-rc));
 	fail_unsent(conn, fault, soon_now());
 	return pause_after(conn);
 }

@@ -60,21 +60,21 @@ struct conn {
 	struct pending *ring;
 	unsigned head;
 	unsigned count;
-	bool is_last_sent; /* nothing more is sent on this connection */
 	uint64_t sent_count;
 	uint64_t good_count; /* both since it was opened */
 	uint64_t number;     /* of requests, since the start */
 
-	bool has_claim; /* open loop */
-	bool is_claim_early;
-	soon_ns claim;
+	soon_ns claim;         /* open loop: when its next request is due, with `has_claim` */
 	soon_ns opening_since; /* closed loop: when it began to be opened for its next request */
 	unsigned failures;     /* in a row, for the pause before the next attempt */
-
-	size_t want;
-	struct reply reply;
-	size_t body_at;
+	bool has_claim;
+	bool is_claim_early; /* it was free before that was due */
+	bool is_last_sent;   /* nothing more is sent on this connection */
 	bool is_body_wrong;
+
+	size_t want; /* bytes; what is there already is not enough to go on */
+	size_t body_at;
+	struct reply reply;
 	char *buffer; /* of datagrams */
 };
 

@@ -26,7 +26,7 @@ static int bind_source(const struct sources *sources, unsigned id, int fd)
 
 		return soon_fail(rc == -EADDRNOTAVAIL ? -EINVAL : rc,
 			"--source %s is no address of this machine (%s)",
-			soon_addr_format(addr, text), strerror(-rc));
+			soon_addr_format(addr, text), strerrordesc_np(-rc));
 	}
 	return 0;
 }
@@ -45,7 +45,8 @@ static int connect_from(const struct run *run, unsigned id, int type, int *ret_f
 		if (rc < 0 && rc != -ECANCELED) {
 			char text[SOON_ADDR_TEXT_BYTES];
 
-			rc = soon_fail(rc, "%s: %s", soon_addr_format(addr, text), strerror(-rc));
+			rc = soon_fail(
+				rc, "%s: %s", soon_addr_format(addr, text), strerrordesc_np(-rc));
 		}
 	}
 	if (rc < 0)

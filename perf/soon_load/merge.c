@@ -18,6 +18,7 @@ struct merge {
 	bool is_quiet;
 };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is argp's */
 static error_t take(int key, char *arg, struct argp_state *state)
 {
 	struct merge *merge = state->input;

@@ -245,7 +245,7 @@ int run_plan(struct plan *plan, struct outcome *outcome)
 		rc = load_on_all(&run);
 	if (rc < 0 && rc != -ECANCELED)
 		(void)snprintf(outcome->message, sizeof outcome->message, "%s",
-			soon_fail_message() != NULL ? soon_fail_message() : strerror(-rc));
+			soon_fail_message() != NULL ? soon_fail_message() : strerrordesc_np(-rc));
 	collect(&run, outcome);
 	for (unsigned i = 0; i < run.worker_count; i++)
 		worker_destroy(run.workers[i]);

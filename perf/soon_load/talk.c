@@ -18,7 +18,7 @@ static int broken(struct conn *conn, int rc)
 	tally_message(&conn->worker->tally, fault, "connection %u, %u under way: %s", conn->id,
 		conn->count,
 		soon_fail_message() != NULL && fault == FAULT_TLS ? soon_fail_message()
-								  : strerror(-rc));
+								  : strerrordesc_np(-rc));
 	conn_lose(conn, fault);
 	return CONN_BROKEN;
 }

@@ -5,7 +5,8 @@
     soon_load_latency.py SOON_LOAD
 
 A machine with other work adds to both sides of a comparison, so each has several tries: a fault of
-the program fails all of them.
+the program fails all of them. Where the server had to wait for a processor in nearly all, nothing is
+known, and the test is skipped.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import unittest
 from load_server import Run
 
 TRIES = 4
+WAITED_MAX = 0.05  # of the time of a run, for a processor
 HIST_ERROR = 2.0 ** -8  # of its default precision
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -42,9 +44,20 @@ class Timed(asyncio.Protocol):
                 asyncio.get_running_loop().call_later(delay, self.reply, since)
 
     def reply(self, since):
+        before = time.monotonic()
         self.transport.write(REPLY)
-        self.server.replies.append(time.monotonic())
-        self.server.taken.append(self.server.replies[-1] - since)
+        after = time.monotonic()
+        self.server.replies.append(after)
+        self.server.taken.append((before - since, after - since))
+
+
+def time_waited():
+    """How long this thread has been ready and had no processor, in s."""
+    try:
+        with open("/proc/thread-self/schedstat", encoding="ascii") as stat:
+            return int(stat.read().split()[1]) / 1e9
+    except OSError:
+        return 0
 
 
 class Server(threading.Thread):
@@ -60,6 +73,7 @@ class Server(threading.Thread):
         asyncio.run(self.serve())
 
     async def serve(self):
+        begun, waited = time.monotonic(), time_waited()
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Timed(self), "127.0.0.1", 0, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
@@ -76,6 +90,7 @@ class Server(threading.Thread):
                 self.stalls.append((since, time.monotonic()))
         await self.over.wait()
         server.close()
+        self.waited = (time_waited() - waited) / (time.monotonic() - begun)
 
     def end(self):
         self.loop.call_soon_threadsafe(self.over.set)
@@ -105,12 +120,16 @@ def of_sorted(values, share):
 
 class Latency(unittest.TestCase):
     def several_tries(self, attempt):
-        for left in reversed(range(TRIES)):
-            wrong = attempt()
+        faults = []
+        for _ in range(TRIES):
+            wrong, server = attempt()
             if not wrong:
                 return
-            if left == 0:
-                self.fail(wrong)
+            if server.waited <= WAITED_MAX:
+                faults.append(wrong)
+        if len(faults) < 2:
+            self.skipTest(f"the machine has other work: {wrong}")
+        self.fail(faults)
 
     def test_quantiles_of_a_known_distribution(self):
         """
@@ -124,15 +143,16 @@ class Latency(unittest.TestCase):
             run = Run("-q", "-w0", "-d1s", "-r600", "-c256", server.url)
             server.end()
             if run.status != 0 or run.counter("good") != len(server.taken):
-                return f"{run.err}{run.errors}, {len(server.taken)} served"
-            truth = sorted(server.taken)
+                return f"{run.err}{run.errors}, {len(server.taken)} served", server
+            least, most = (sorted(times) for times in zip(*server.taken))
             way = quantile(run, 0.2)
             for share in (0.3, 0.5, 0.9, 0.99):
-                seen, is_so = quantile(run, share), of_sorted(truth, share)
-                if not is_so <= seen <= (is_so + way) * (1 + HIST_ERROR):
-                    return (f"p{100 * share:g}: {seen:.6f} s, {is_so:.6f} s by the server and "
-                            f"{way:.6f} s for the way")
-            return None
+                seen, low, high = (quantile(run, share), of_sorted(least, share),
+                                   of_sorted(most, share))
+                if not low <= seen <= (high + way) * (1 + HIST_ERROR):
+                    return (f"p{100 * share:g}: {seen:.6f} s, {low:.6f} to {high:.6f} s by the "
+                            f"server and {way:.6f} s for the way"), server
+            return None, server
 
         self.several_tries(attempt)
 
@@ -150,7 +170,7 @@ class Latency(unittest.TestCase):
             server.end()
             inside = [(a, b) for a, b in server.stalls if begun < a and b < begun + 2.5]
             if run.status != 0 or len(inside) != 2:
-                return f"{run.err}{run.errors}, {len(inside)} stalls"
+                return f"{run.err}{run.errors}, {len(inside)} stalls", server
             # 800 requests, one each 2.5 ms; most meet no stall.
             truth = []
             for a, b in inside:
@@ -160,8 +180,8 @@ class Latency(unittest.TestCase):
             for share in (0.9, 0.95, 0.99, 1.0):
                 seen, is_so = quantile(run, share), of_sorted(truth, share)
                 if abs(seen - is_so) > 0.05 * is_so:
-                    return f"p{100 * share:g}: {seen:.4f} s, and it is {is_so:.4f} s"
-            return None
+                    return f"p{100 * share:g}: {seen:.4f} s, and it is {is_so:.4f} s", server
+            return None, server
 
         self.several_tries(attempt)
         server = Server(stall=(1, 0.2))

@@ -18,7 +18,8 @@ struct trace {
 static void note(struct trace *trace, const char *text, size_t bytes)
 {
 	cr_assert_lt(trace->bytes + bytes, sizeof trace->text);
-	memcpy(trace->text + trace->bytes, text, bytes);
+	if (bytes > 0) /* an empty body may be nowhere */
+		memcpy(trace->text + trace->bytes, text, bytes);
 	trace->bytes += bytes;
 	trace->text[trace->bytes] = '\0';
 }
