@@ -86,7 +86,8 @@ int find_max(struct plan *plan, struct outcome *outcome, double *ret_rate)
 	int rc;
 
 	if (!plan->is_quiet)
-		(void)printf("%s: the highest rate of %g/s to %g/s\n", plan->url_text, low, max);
+		(void)printf(
+			"%s: the highest rate of %.10g/s to %.10g/s\n", plan->url_text, low, max);
 	rc = attempt(plan, outcome, low, plan->find_step);
 	if (rc == 0)
 		rc = -ERANGE;

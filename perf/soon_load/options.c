@@ -79,7 +79,9 @@ static const struct argp_option options[] = {
 	{ "poisson", KEY_POISSON, NULL, 0, "At random times, as of many clients", 0 },
 	{ "seed", KEY_SEED, "N", 0, "Of those times, 1", 0 },
 	{ "find-max", KEY_FIND_MAX, NULL, 0,
-		"Find the highest rate, between those of --rate, at which no --fail-if holds", 0 },
+		"Find the highest rate, between those of --rate (100..1M), at which no --fail-if "
+		"holds",
+		0 },
 	{ "find-step", KEY_FIND_STEP, "TIME", 0, "How long each rate is tried, 5s", 0 },
 
 	{ NULL, 0, NULL, 0, "Requests:", 3 },

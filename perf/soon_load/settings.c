@@ -15,6 +15,8 @@
 #define LIST_BYTES_MAX   ((size_t)64 << 20)
 #define HEADER_BYTES_MAX ((size_t)1 << 20)
 #define FDS_BESIDE       32u /* of a core: its ring, and what is not a connection */
+#define FIND_RATE_MIN    100 /* requests a second, where --rate does not say */
+#define FIND_RATE_MAX    1e6
 
 int file_read(const char *path, size_t bytes_max, char **ret_data, size_t *ret_bytes)
 {
@@ -186,10 +188,11 @@ static void check_times(const struct settings *settings)
 		plan->warmup = 0;
 	if (plan->duration == 0)
 		plan->duration = plan->requests > 0 ? SOON_NEVER : SOON_S(10);
+	if (plan->is_finding && !plan->is_open)
+		plan->rate = (struct rate){ FIND_RATE_MIN, FIND_RATE_MAX };
+	plan->is_open |= plan->is_finding;
 	if (plan->is_poisson && !plan->is_open)
 		die(EXIT_USAGE, "--poisson needs a --rate");
-	if (plan->is_finding && !plan->is_open)
-		plan->rate = (struct rate){ 100, 1e6 };
 	if (plan->is_finding && plan->requests > 0)
 		die(EXIT_USAGE, "--find-max goes by time, not by --requests");
 	if (plan->is_finding && plan->rate.from == 0)

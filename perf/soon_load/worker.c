@@ -86,7 +86,8 @@ static int load(struct worker *worker, soon_scope *time)
 static void finish(struct worker *worker, soon_ns now)
 {
 	struct tally *tally = &worker->tally;
-	soon_ns end = worker->end < now ? worker->end : now;
+	/* Whoever has sent the whole schedule has loaded to its end, though it is done before. */
+	soon_ns end = worker->end < now || worker->is_exhausted ? worker->end : now;
 
 	if (worker->start == 0 || now <= worker->start)
 		return;

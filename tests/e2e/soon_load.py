@@ -179,6 +179,16 @@ class Served(unittest.TestCase):
         self.assertEqual(run.status, 99)
         self.assertIn("not even the lowest rate is kept", run.err)
 
+    def test_the_highest_rate_is_sought_in_an_open_loop(self):
+        run = Run("--find-max", "--find-step=100ms", "-w0", "-c8", "--fail-if=max>1ns",
+                  self.liar.url + "/ok")
+        self.assertEqual((run.status, run.load["scheduled"]), (99, 10), run.err)
+        self.assertIn("the highest rate of 100/s to 1000000/s", run.out)
+
+    def test_a_schedule_is_as_long_as_it_was_asked_for(self):
+        run = self.run_well("-r10", "-d300ms", "-w0", "-c2", self.liar.url + "/ok")
+        self.assertEqual((run.load["scheduled"], run.load["length_s"]), (3, 0.3))
+
 
 class Interrupted(unittest.TestCase):
     def test_what_was_measured_is_kept(self):
