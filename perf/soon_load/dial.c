@@ -10,6 +10,24 @@
 #include <netinet/in.h>
 #include <string.h>
 
+/* What may be the cause of a connection that was not made, and so what to look at. */
+static const char *connect_advice(int rc)
+{
+	switch (rc) {
+	case -ECONNREFUSED:
+		return ": nobody listens there; is the server up, and is this its port?";
+	case -ENOENT:
+		return ": there is no such socket; is the server up?";
+	case -EACCES:
+		return ": the socket is not ours to connect to, see its permissions";
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+		return ": no route leads there; is the address right?";
+	default:
+		return "";
+	}
+}
+
 /* Binds to an address of --source, in turns. The port is chosen by connect(2), for each peer. */
 static int bind_source(const struct sources *sources, unsigned id, int fd)
 {
@@ -45,8 +63,8 @@ static int connect_from(const struct run *run, unsigned id, int type, int *ret_f
 		if (rc < 0 && rc != -ECANCELED) {
 			char text[SOON_ADDR_TEXT_BYTES];
 
-			rc = soon_fail(
-				rc, "%s: %s", soon_addr_format(addr, text), strerrordesc_np(-rc));
+			rc = soon_fail(rc, "%s: %s%s", soon_addr_format(addr, text),
+				strerrordesc_np(-rc), connect_advice(rc));
 		}
 	}
 	if (rc < 0)

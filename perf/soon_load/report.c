@@ -101,9 +101,11 @@ void report_print(const struct plan *plan, const struct outcome *outcome, const 
 {
 	(void)printf("%s (%s)\n", plan->url_text, outcome->address);
 	print_load(plan);
-	(void)printf("; %.3g s after %.3g s of warm-up%s%s\n\n",
-		(double)outcome->tally.length_ns / 1e9, (double)plan->warmup / 1e9,
-		partial != NULL ? "; PARTIAL: " : "", partial != NULL ? partial : "");
+	(void)printf("; %.3g s", (double)outcome->tally.length_ns / 1e9);
+	if (plan->warmup > 0)
+		(void)printf(" after %.3g s of warm-up", (double)plan->warmup / 1e9);
+	(void)printf(
+		"%s%s\n\n", partial != NULL ? "; PARTIAL: " : "", partial != NULL ? partial : "");
 	report_tally(&outcome->tally, plan->is_open);
 	if (plan->is_open)
 		print_hist("our lag", outcome->tally.lag);

@@ -206,6 +206,23 @@ static void check_times(const struct settings *settings)
 		plan->warmup = 0; /* nothing would be sent in it */
 }
 
+/* Who mistypes the place of the result wants to know that before the load, not behind it. */
+static void check_out(const struct plan *plan)
+{
+	const char *slash = strrchr(plan->out, '/');
+	size_t bytes = slash != NULL ? (size_t)(slash - plan->out) + 1 : 0;
+	char *folder = bytes > 0 ? strndup(plan->out, bytes) : strdup(".");
+	int rc;
+
+	if (folder == NULL)
+		die(EXIT_RESOURCES, "out of memory");
+	/* What is there is written to, be it a file or a device; a new file is made in its folder. */
+	rc = access(plan->out, F_OK) == 0 ? access(plan->out, W_OK) : access(folder, W_OK);
+	if (rc != 0 && strcmp(plan->out, "-") != 0)
+		die(EXIT_RESULT, "--out %s: it cannot be written: %s", plan->out, strerror(errno));
+	free(folder);
+}
+
 /* Raises the limit on descriptors as far as we may, and sees whether that is enough. */
 static void check_descriptors(const struct plan *plan)
 {
@@ -255,6 +272,8 @@ void settings_apply(struct settings *settings)
 		plan->tls.certs = &plan->tls_cert;
 		plan->tls.certs_count = 1;
 	}
+	if (plan->out != NULL)
+		check_out(plan);
 	check_descriptors(plan);
 }
 

@@ -181,9 +181,9 @@ static const char *default_method(const struct request_opts *opts)
 static int check_method(const char *method, char *ret_wrong)
 {
 	if (!is_token(method, strlen(method)) || strlen(method) > METHOD_BYTES_MAX)
-		return refuse(ret_wrong, method, "is no method");
+		return refuse(ret_wrong, method, "a method is one word, such as GET");
 	if (strcmp(method, "CONNECT") == 0)
-		return refuse(ret_wrong, method, "makes a tunnel, which cannot be loaded");
+		return refuse(ret_wrong, method, "a tunnel cannot be loaded");
 	return 0;
 }
 
@@ -211,7 +211,7 @@ static int path_of(const struct url *url, const char *text, soon_slice *ret_path
 	if (url_parse(text, &other, wrong) < 0)
 		return refuse(ret_wrong, text, wrong);
 	if (!url_same_server(url, &other))
-		return refuse(ret_wrong, text, "is of another server than the first URL");
+		return refuse(ret_wrong, text, "another server than that of the URL");
 	*ret_path = other.path;
 	return 0;
 }
@@ -254,14 +254,14 @@ int targets_add_list(struct targets *targets, const struct url *url,
 			continue;
 		rc = targets->count < TARGETS_MAX
 			? add_line(targets, url, opts, list, why)
-			: refuse(why, list, "is one more than 100000 requests");
+			: refuse(why, list, "a list has 100000 requests at most");
 		if (rc == -EINVAL)
 			(void)snprintf(
 				ret_wrong, TARGET_WRONG_BYTES, "line %u: %.160s", number, why);
 		if (rc < 0)
 			return rc;
 	}
-	return targets->count > 0 ? 0 : refuse(ret_wrong, "the list", "has no requests");
+	return targets->count > 0 ? 0 : refuse(ret_wrong, "the list", "it has no requests");
 }
 
 void targets_free(struct targets *targets)
