@@ -8,7 +8,10 @@
 #include "worker.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+
+#define TLS_TEXT_BYTES 256
 
 /* What may be the cause of a connection that was not made, and so what to look at. */
 static const char *connect_advice(int rc)
@@ -74,6 +77,21 @@ static int connect_from(const struct run *run, unsigned id, int type, int *ret_f
 	return rc;
 }
 
+/* The library says which field of its options is meant; here these are options of a command. */
+static int tell_of_tls(int rc)
+{
+	const char *message = soon_fail_message();
+	char text[TLS_TEXT_BYTES], *field;
+
+	if (rc != -EKEYREJECTED || message == NULL)
+		return rc;
+	(void)snprintf(text, sizeof text, "%s", message);
+	field = strstr(text, ": see .");
+	if (field != NULL)
+		*field = '\0';
+	return soon_fail(rc, "%s: see --cacert and --insecure", text);
+}
+
 int dial(const struct run *run, unsigned id, soon_ns *ret_connected, soon_ns *ret_shaken,
 	soon_stream **ret_stream)
 {
@@ -93,7 +111,7 @@ int dial(const struct run *run, unsigned id, soon_ns *ret_connected, soon_ns *re
 		rc = soon_tls_connect(stream, run->tls, run->plan->url.host);
 		if (rc < 0) {
 			soon_stream_abort(stream);
-			return rc;
+			return tell_of_tls(rc);
 		}
 		*ret_shaken = soon_now();
 		/* HTTP/1.1 says by itself where a reply ends. */

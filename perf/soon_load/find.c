@@ -11,7 +11,8 @@
 #define SENT_PART    0.99
 #define CONFIRMS_MAX 5
 
-static bool is_kept(const struct plan *plan, const struct tally *tally)
+/* Why a rate is not kept; NULL when it is. */
+static const char *reason_of(const struct plan *plan, const struct tally *tally)
 {
 	bool counts_errors = false;
 
@@ -20,13 +21,25 @@ static bool is_kept(const struct plan *plan, const struct tally *tally)
 
 		counts_errors |= plan->thresholds[i].figure == THRESHOLD_ERRORS;
 		if (threshold_holds(&plan->thresholds[i], tally, &value))
-			return false;
+			return plan->thresholds[i].text;
 	}
-	return (counts_errors || tally_failed_count(tally) == 0) && tally->unfinished == 0 &&
-		(double)tally->sent >= SENT_PART * (double)tally->due;
+	if (!counts_errors && tally_failed_count(tally) > 0)
+		return "requests failed";
+	if (tally->unfinished > 0)
+		return "replies did not come";
+	return (double)tally->sent < SENT_PART * (double)tally->due ? "not all was sent in time"
+								    : NULL;
 }
 
-static void print_step(const struct plan *plan, const struct tally *tally, bool kept)
+static const char *time_of(const soon_hist *hist, double share, char ret_text[NUMBER_BYTES])
+{
+	if (soon_hist_count(hist) == 0)
+		return "none";
+	return number_time(tally_quantile(hist, share), ret_text);
+}
+
+/* `reason`: why the rate is not kept, or NULL. */
+static void print_step(const struct plan *plan, const struct tally *tally, const char *reason)
 {
 	char p50[NUMBER_BYTES], p99[NUMBER_BYTES], completed[NUMBER_BYTES], errors[NUMBER_BYTES];
 	const soon_hist *total = tally->phases[PHASE_TOTAL];
@@ -34,18 +47,18 @@ static void print_step(const struct plan *plan, const struct tally *tally, bool 
 
 	if (plan->is_quiet)
 		return;
-	(void)printf("  %10.0f/s  %-4s completed %s/s, p50 %s, p99 %s, errors %s\n",
-		plan->rate.from, kept ? "yes" : "no", number_count((uint64_t)rate, completed),
-		number_time(tally_quantile(total, 0.5), p50),
-		number_time(tally_quantile(total, 0.99), p99),
-		number_count(tally_failed_count(tally), errors));
+	(void)printf("  %10.0f/s  %-4s completed %s/s, p50 %s, p99 %s, errors %s%s%s\n",
+		plan->rate.from, reason == NULL ? "yes" : "no",
+		number_count((uint64_t)rate, completed), time_of(total, 0.5, p50),
+		time_of(total, 0.99, p99), number_count(tally_failed_count(tally), errors),
+		reason != NULL ? ": " : "", reason != NULL ? reason : "");
 	(void)fflush(stdout);
 }
 
 /* Runs one rate. Returns 1 when it is kept, 0 when not, or -errno. */
 static int attempt(struct plan *plan, struct outcome *outcome, double rate, soon_ns duration)
 {
-	bool kept;
+	const char *reason;
 	int rc;
 
 	outcome_fini(outcome);
@@ -57,9 +70,9 @@ static int attempt(struct plan *plan, struct outcome *outcome, double rate, soon
 	rc = run_plan(plan, outcome);
 	if (rc < 0)
 		return rc;
-	kept = is_kept(plan, &outcome->tally);
-	print_step(plan, &outcome->tally, kept);
-	return kept;
+	reason = reason_of(plan, &outcome->tally);
+	print_step(plan, &outcome->tally, reason);
+	return reason == NULL;
 }
 
 /* Narrows the gap between a rate that is kept and one that is not; `*high` may be infinite. */

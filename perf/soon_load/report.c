@@ -39,14 +39,16 @@ static void print_count(const char *name, uint64_t count, double rate)
 	char text[NUMBER_BYTES], per_second[NUMBER_BYTES];
 
 	(void)printf("  %-11s %14s", name, number_count(count, text));
-	if (rate > 0)
-		(void)printf(" %14s/s", rate < 100 ? "" : number_count((uint64_t)rate, per_second));
+	if (rate >= 100)
+		(void)printf(" %14s/s", number_count((uint64_t)rate, per_second));
+	else if (rate > 0)
+		(void)printf(" %14.3g/s", rate);
 	(void)putchar('\n');
 }
 
 static void print_counts(const struct tally *tally, bool is_open)
 {
-	char in[NUMBER_BYTES], out[NUMBER_BYTES], message[TALLY_MESSAGE_BYTES];
+	char in[NUMBER_BYTES], out[NUMBER_BYTES], count[NUMBER_BYTES];
 
 	if (is_open) {
 		print_count("scheduled", tally->due, tally_rate(tally, tally->due));
@@ -60,9 +62,8 @@ static void print_counts(const struct tally *tally, bool is_open)
 	for (unsigned i = 0; i < FAULT_COUNT; i++) {
 		if (tally->failed[i] == 0)
 			continue;
-		(void)snprintf(message, sizeof message, "%s", tally->messages[i]);
-		(void)printf("    %-9s %14llu   %s\n", fault_name((enum fault)i),
-			(unsigned long long)tally->failed[i], message);
+		(void)printf("    %-9s %14s   %s\n", fault_name((enum fault)i),
+			number_count(tally->failed[i], count), tally->messages[i]);
 	}
 	if (tally->unfinished > 0)
 		print_count("unfinished", tally->unfinished, 0);

@@ -178,6 +178,8 @@ class Served(unittest.TestCase):
                   self.liar.url + "/error")
         self.assertEqual(run.status, 99)
         self.assertIn("not even the lowest rate is kept", run.err)
+        self.assertIn("p99 none, errors 2: requests failed", run.out)
+        self.assertIn(" 20/s\n", run.out, "slow rates are told, too")
 
     def test_the_highest_rate_is_sought_in_an_open_loop(self):
         run = Run("--find-max", "--find-step=100ms", "-w0", "-c8", "--fail-if=max>1ns",
@@ -301,6 +303,7 @@ class Nginx(unittest.TestCase):
             self.skipTest("a library without TLS")
         self.assertEqual(run.status, 3, "an unknown authority")
         self.assertIn("certificate", run.err)
+        self.assertIn("--cacert", run.err)
         run = self.assert_served(200, "-c4", f"--cacert={self.folder.name}/cert.pem", url)
         self.assertEqual(run.phase("tls"), 4)
         self.assert_served(20, "-c2", "--insecure", "--tls-1.3", "--requests-per-connection=1", url)
