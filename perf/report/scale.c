@@ -9,6 +9,7 @@
 #define TICKS_WISHED 5
 #define FAR_APART    20 /* from which ratio on logarithms are used */
 #define NINES_MAX    5
+#define DECADES_MAX  10   /* that each have a tick */
 #define HAIR         1e-9 /* of a step: what rounding may be off */
 
 /* The nicest step that cuts a length into about as many. */
@@ -79,7 +80,7 @@ void scale_log(struct scale *scale, enum scale_unit unit, double low, double hig
 {
 	static const double steps[] = { 1, 2, 5 };
 	double decades, first;
-	unsigned used;
+	unsigned used, stride;
 
 	*scale = (struct scale){ .unit = unit, .is_log = true };
 	low = low > 0 ? low : 1;
@@ -88,8 +89,9 @@ void scale_log(struct scale *scale, enum scale_unit unit, double low, double hig
 	scale->high = nice_beside(high, true);
 	decades = log10(scale->high / scale->low);
 	used = decades <= 2.5 ? 3 : 1;
+	stride = 1 + (unsigned)(decades / DECADES_MAX);
 	first = floor(log10(scale->low) + HAIR);
-	for (unsigned decade = 0; decade <= (unsigned)(decades + 1); decade++) {
+	for (unsigned decade = 0; decade <= (unsigned)(decades + 1); decade += stride) {
 		for (unsigned i = 0; i < used; i++) {
 			double tick = steps[i] * pow(10, first + decade);
 

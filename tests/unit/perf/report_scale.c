@@ -49,6 +49,9 @@ SOON_TEST_PLAIN(report_scale, powers_have_units_of_their_own)
 	cr_expect_eq(scale.high, 5e8);
 	scale_log(&scale, SCALE_NS, 100, 1000);
 	cr_expect_str_eq(ticks(&scale), "100 ns,200 ns,500 ns,1 us", "%s", ticks(&scale));
+	scale_log(&scale, SCALE_NS, 1, 1e22);
+	cr_expect_str_eq(ticks(&scale), "1 ns,1 us,1 ms,1 s,1000 s,1e+06 s,1e+09 s,1e+12 s", "%s",
+		ticks(&scale));
 }
 
 SOON_TEST_PLAIN(report_scale, percentiles_go_as_far_as_there_are_values)
