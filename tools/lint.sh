@@ -38,7 +38,7 @@ step_clang-tidy() {
 	need clang-tidy-14
 	[ -e "$build/compile_commands.json" ] || cmake --preset dev-clang >/dev/null
 	awk -F'"' '/"file":/ { print $4 }' "$build/compile_commands.json" |
-		grep -E "^$PWD/(core|uring|net|perf/harness|perf/soon_bench)/.*\.c$" |
+		grep -E "^$PWD/(core|uring|net|perf/harness|perf/report|perf/soon_bench)/.*\.c$" |
 		xargs -P "$(nproc)" -n 1 clang-tidy-14 --quiet -p "$build" 2>/dev/null
 }
 

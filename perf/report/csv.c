@@ -207,10 +207,10 @@ int format_csv(const struct report *report, FILE *out)
 {
 	bool is_load = report->inputs[0].result->kind == RESULT_LOAD;
 	struct columns *columns = calloc(1, sizeof(*columns));
-	int rc = columns != NULL ? 0 : -ENOMEM;
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
+	if (columns == NULL)
+		return -ENOMEM;
 	subject_figures(report, &columns->figures);
 	subject_phases(report, &columns->phases);
 	subject_counters(report, &columns->counters);

@@ -197,7 +197,7 @@ static void put_aggregate(struct gbench *gbench, const struct family *family, co
 static int put_aggregates(struct gbench *gbench, const struct family *family)
 {
 	const struct result_entry *entry = family->subject->entry;
-	struct summary wall, cpu;
+	struct summary wall = { 0 }, cpu = { 0 };
 	int rc = summary_make(result_samples_find(entry, NAME_WALL), &wall);
 
 	if (rc == 0)

@@ -7,6 +7,8 @@
  * distance to 100 %. The last line has no fourth column, as its Java code writes it: programs that
  * read the format skip such a line or take it for 100 %.
  */
+#include <soon/assert.h>
+
 #include "formats.h"
 #include "summary.h"
 #include "warning.h"
@@ -62,6 +64,7 @@ static void put_hist(FILE *out, const soon_hist *hist)
 	unsigned bits;
 
 	soon_hist_opts_get(hist, &opts);
+	SOON_ASSERT(opts.precision < 31);
 	bits = bits_of(opts.value_max);
 	(void)fprintf(out, "%14s %14s %12s %14s\n\n", "Value", "Percentile", "TotalCount",
 		"1/(1-Percentile)");

@@ -22,9 +22,13 @@ struct growth {
 	double medians[POINTS_MAX];
 	double lows[POINTS_MAX];
 	double highs[POINTS_MAX];
-	bool has_fit;
-	struct fit fit;
+	struct fit fit; /* its growth is NULL where none was found */
 };
+
+static bool has_fit(const struct growth *growth)
+{
+	return growth->fit.growth != NULL;
+}
 
 /* In rising order of the parameter. */
 static void add_point(struct growth *growth, double param, const struct summary *summary)
@@ -65,8 +69,8 @@ static int find_growth(
 			return rc;
 		add_point(ret_growth, (double)entry->param, &summary);
 	}
-	ret_growth->has_fit = fit_find(ret_growth->params, ret_growth->medians, ret_growth->count,
-				      &ret_growth->fit) == 0;
+	(void)fit_find(
+		ret_growth->params, ret_growth->medians, ret_growth->count, &ret_growth->fit);
 	return 0;
 }
 
@@ -118,14 +122,14 @@ static void draw_growth(
 {
 	struct plot *plot = &page->plot;
 
-	if (growth->has_fit)
+	if (has_fit(growth))
 		draw_fit(page, series, growth);
 	for (size_t i = 0; i < growth->count; i++)
 		plot_point(plot, series, growth->params[i], growth->medians[i], growth->lows[i],
 			growth->highs[i]);
 	/* At the end of the curve, which need not be where the last point is. */
 	plot_name(plot, series, plot->x.high,
-		growth->has_fit ? page->y[CURVE_POINTS - 1] : growth->medians[growth->count - 1],
+		has_fit(growth) ? page->y[CURVE_POINTS - 1] : growth->medians[growth->count - 1],
 		name);
 }
 
@@ -141,7 +145,7 @@ static void put_table(struct page *page, const struct growth *growth, const char
 		param_name);
 	for (size_t i = 0; i < growth->count; i++) {
 		double fit =
-			growth->has_fit ? fit_at(&growth->fit, growth->params[i]) : (double)NAN;
+			has_fit(growth) ? fit_at(&growth->fit, growth->params[i]) : (double)NAN;
 
 		escape_markup(page->out,
 			"<tr data-x=\"%.4f\"><th scope=\"row\">%.0f</th><td class=\"num\">%s</td>"
@@ -161,9 +165,9 @@ static void tell_fit(const struct growth *growth, char *text, size_t size)
 {
 	char factor[NUMBER_BYTES], base[NUMBER_BYTES], off[NUMBER_BYTES];
 	const struct fit *fit = &growth->fit;
-	bool has_base = growth->has_fit && fit->base > 0;
+	bool has_base = has_fit(growth) && fit->base > 0;
 
-	if (!growth->has_fit)
+	if (!has_fit(growth))
 		(void)snprintf(
 			text, size, "No curve fits: it needs three parameters of 1 or more.");
 	else if (strcmp(fit->growth->name, "1") == 0)
@@ -189,7 +193,7 @@ static void put_growth(struct page *page, unsigned series, const struct growth *
 	page_figure(page, title, page->text);
 	find_scales(&page->plot, growth);
 	plot_begin(&page->plot, title, page->text);
-	draw_growth(page, series, growth, growth->has_fit ? growth->fit.growth->name : "");
+	draw_growth(page, series, growth, has_fit(growth) ? growth->fit.growth->name : "");
 	plot_end(&page->plot);
 	put_table(page, growth, param_name);
 	page_figure_end(page);

@@ -29,7 +29,7 @@ static int find_row(const struct page *page, size_t index, struct row *ret_row)
 	const struct subject *subject = &subjects->list[index];
 	struct row row = { .subject = subject };
 	size_t first = index;
-	struct summary summary;
+	struct summary summary = { 0 };
 	int rc;
 
 	while (first > 0 &&
@@ -196,7 +196,7 @@ static void put_rates(struct page *page, const struct row *row)
 static int put_row(struct page *page, const struct scale *scale, size_t index)
 {
 	char text[NUMBER_BYTES];
-	struct summary cpu;
+	struct summary cpu = { 0 };
 	struct row row;
 	int rc = find_row(page, index, &row);
 

@@ -105,7 +105,7 @@ static int put_comparisons(const struct tables *tables)
 static int add_benchmark(struct table *table, const struct subject *subject)
 {
 	char text[NUMBER_BYTES];
-	struct summary wall, cpu;
+	struct summary wall = { 0 }, cpu = { 0 };
 	int rc = summary_make(result_samples_find(subject->entry, NAME_WALL), &wall);
 
 	if (rc == 0)
