@@ -234,7 +234,16 @@ static int list(const struct session *session)
 {
 	for (size_t i = 0; i < session->cases.count; i++)
 		(void)printf("%s\n", session->cases.list[i].name);
-	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_NOTHING;
+	return EXIT_DONE;
+}
+
+/* What was printed has to have gone somewhere. */
+static int end_output(int status)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	(void)fprintf(stderr, "standard output: %s\n", strerrordesc_np(errno));
+	return status != EXIT_DONE ? status : EXIT_NOTHING;
 }
 
 int soon_bench_main(int argc, char **argv)
@@ -265,5 +274,5 @@ int soon_bench_main(int argc, char **argv)
 	result_free(session.result);
 	cases_free(&session.cases);
 	options_fini(&session.options);
-	return status;
+	return end_output(status);
 }

@@ -68,19 +68,36 @@ struct result *open_result(const char *path)
 	return result;
 }
 
+/* Makes a folder, and those that it lies in. */
+static int make_folders(const char *path)
+{
+	static char part[PATH_BYTES];
+
+	for (const char *c = path + 1;; c++) {
+		if (*c != '/' && *c != '\0')
+			continue;
+		(void)snprintf(part, sizeof(part), "%.*s", (int)(c - path), path);
+		if (mkdir(part, 0777) != 0 && errno != EEXIST)
+			return -errno;
+		if (*c == '\0')
+			return 0;
+	}
+}
+
 static int save(const char *name, const char *file)
 {
 	const char *path = path_of(name);
 	struct result *result;
-	int status;
+	int status, rc;
 
 	if (path == NULL)
 		return EXIT_USAGE;
 	result = open_result(file);
 	if (result == NULL)
 		return EXIT_FILE;
-	if (mkdir(folder(), 0777) != 0 && errno != EEXIST) {
-		(void)fprintf(stderr, "soon-bench: %s: %s\n", folder(), strerror(errno));
+	rc = make_folders(folder());
+	if (rc < 0) {
+		(void)fprintf(stderr, "soon-bench: %s: %s\n", folder(), strerror(-rc));
 		status = EXIT_FILE;
 	} else {
 		status = save_result(result, path);

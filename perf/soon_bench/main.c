@@ -3,6 +3,7 @@
 #include "report/report.h"
 #include "soon_bench.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct call {
@@ -68,6 +69,7 @@ int main(int argc, char **argv)
 		NULL, NULL };
 	static char name[32];
 	struct call call = { 0 };
+	int status;
 
 	argp_program_version = "soon-bench " HARNESS_VERSION;
 	argp_err_exit_status = EXIT_USAGE;
@@ -75,5 +77,9 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	(void)snprintf(name, sizeof(name), "%s", call.name);
 	call.argv[0] = name;
-	return call.run(call.argc, call.argv);
+	status = call.run(call.argc, call.argv);
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	(void)fprintf(stderr, "soon-bench: standard output: %s\n", strerror(errno));
+	return status != EXIT_FINE ? status : EXIT_FILE;
 }

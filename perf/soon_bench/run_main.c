@@ -160,6 +160,17 @@ static int finish(struct session *session)
 	return status == EXIT_FINE && (is_interrupted || !is_fine) ? EXIT_COMMAND : status;
 }
 
+/* argv[0] is two words. */
+static int set_environment(struct result *result, int argc, char **argv)
+{
+	struct result_environment *environment = &result->environment;
+
+	if (result_environment_read(result, argc - 1, argv + 1) < 0)
+		return -ENOMEM;
+	environment->command = result_text(result, "%s %s", argv[0], environment->command);
+	return environment->command != NULL ? 0 : -ENOMEM;
+}
+
 static int session_run(struct session *session, int argc, char **argv)
 {
 	size_t count = (size_t)session->arguments.runs * session->arguments.program_count;
@@ -168,7 +179,7 @@ static int session_run(struct session *session, int argc, char **argv)
 	session->results = calloc(count, sizeof(struct result *));
 	session->merged = result_create(RESULT_BENCH);
 	if (session->results == NULL || session->merged == NULL || make_commands(session) < 0 ||
-		result_environment_read(session->merged, argc, argv) < 0) {
+		set_environment(session->merged, argc, argv) < 0) {
 		(void)fputs("soon-bench: no memory\n", stderr);
 		return EXIT_FILE;
 	}

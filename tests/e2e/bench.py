@@ -90,6 +90,18 @@ class Program(Case):
         self.assert_says("/nowhere", SUBJECT, *QUICK, "--filter=^calls", "--out=/nowhere/x",
                          status=3)
 
+    def test_nobody_takes_the_output(self):
+        self.measure("^calls$")
+        program = [SUBJECT, *QUICK, "--filter=^calls"]
+        for command in (program, [SUBJECT, "--list"], [SOON_BENCH, "run", "--runs=1", *program[:1],
+                                                       "--", *program[1:]],
+                        [SOON_BENCH, "compare", "--threshold=1000", self.out, self.out]):
+            with self.subTest(command), open("/dev/full", "w") as full:
+                done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True,
+                                      timeout=PATIENCE, check=False)
+                self.assertEqual(done.returncode, 3, done.stderr)
+                self.assertIn("standard output", done.stderr)
+
     def test_figures(self):
         entries, out = self.measure("^steps", "--name=mine", "--samples=8")
         self.assertEqual((self.result["kind"], self.result["name"]), ("bench", "mine"))
@@ -228,7 +240,9 @@ class Comparing(Case):
             code, _, err = run(SOON_BENCH, "run", "--runs=6", "--out", path, PLANTED, "--", *QUICK,
                                environment={"SOON_PLANTED": str(planted)})
             self.assertEqual(code, 0, err)
-        samples = json.loads(self.out.read_text())["entries"][0]["samples"][0]
+        result = json.loads(self.out.read_text())
+        self.assertTrue(result["environment"]["command"].startswith("soon-bench run --runs=6 "))
+        samples = result["entries"][0]["samples"][0]
         self.assertEqual([len(run) for run in samples["runs"]], [3] * 6)
         out = self.assert_says("slower", SOON_BENCH, "compare", self.out, slow, status=1)
         self.assertIn("not measured in turns", out)
@@ -340,7 +354,7 @@ class Comparing(Case):
                          *QUICK, status=3)
 
     def test_baselines(self):
-        state = {"XDG_STATE_HOME": str(self.folder)}
+        state = {"XDG_STATE_HOME": str(self.folder / "not/there/yet")}
         self.measure("^calls$")
 
         def baseline(*words, status=0, **surroundings):
