@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* A plain function, for several sizes. The optimiser may not leave the copy out. */
-SOON_BENCH(copy, .params = SOON_BENCH_PARAMS(64, 1024, 16384), .param_name = "bytes")
+SOON_BENCH(copy, .params = SOON_BENCH_PARAMS(64, 512, 4096, 16384), .param_name = "bytes")
 {
 	static char from[16384], to[16384];
 	size_t bytes = (size_t)soon_bench_param(bench);
