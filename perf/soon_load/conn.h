@@ -125,7 +125,7 @@ void conn_failed(struct conn *conn, struct pending *pending, enum fault fault);
 /* The same failure for all that are under way. */
 void conn_lose(struct conn *conn, enum fault fault);
 
-/* The same for what came and belongs to none of ours: it is a failure also when none is under way. */
+/* The same for what came unasked: it is a failure also when nothing is under way. */
 void conn_refuse(struct conn *conn, enum fault fault);
 
 #endif

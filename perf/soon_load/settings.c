@@ -216,7 +216,7 @@ static void check_out(const struct plan *plan)
 
 	if (folder == NULL)
 		die(EXIT_RESOURCES, "out of memory");
-	/* What is there is written to, be it a file or a device; a new file is made in its folder. */
+	/* What is there is written to, be it a file or a device; a new file is made beside it. */
 	rc = access(plan->out, F_OK) == 0 ? access(plan->out, W_OK) : access(folder, W_OK);
 	if (rc != 0 && strcmp(plan->out, "-") != 0)
 		die(EXIT_RESULT, "--out %s: it cannot be written: %s", plan->out, strerror(errno));

@@ -81,7 +81,7 @@ void tally_completed(struct tally *tally, soon_ns at, uint64_t total_ns);
 /* The reply to a request that was due in the measurement was verified. */
 void tally_good(struct tally *tally, uint64_t total_ns, uint64_t first_ns);
 
-/* A request that was due in the measurement failed; when it did so within its time, that is told. */
+/* A request that was due in the measurement failed; and when, if that was within its time. */
 void tally_failed(struct tally *tally, enum fault fault);
 void tally_failed_at(struct tally *tally, soon_ns at);
 

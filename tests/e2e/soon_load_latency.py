@@ -5,8 +5,8 @@
     soon_load_latency.py SOON_LOAD
 
 A machine with other work adds to both sides of a comparison, so each has several tries: a fault of
-the program fails all of them. Where the server had to wait for a processor in nearly all, nothing is
-known, and the test is skipped.
+the program fails all of them. Where the server had to wait for a processor in nearly all, nothing
+is known, and the test is skipped.
 """
 
 import asyncio
