@@ -28,7 +28,9 @@ class Faults(unittest.TestCase):
                            ("stall", "timeout"), ("half", "timeout"), ("garbage", "framing"),
                            ("error", "status")):
             with self.subTest(path):
-                run = Run("-n4", "-c2", "--timeout=100ms", f"{self.liar.url}/{path}")
+                # Where nothing is waited for, a busy machine gets the time that it needs.
+                patience = "100ms" if kind == "timeout" else "10s"
+                run = Run("-n4", "-c2", f"--timeout={patience}", f"{self.liar.url}/{path}")
                 self.assertEqual((run.status, run.errors), (1, {kind: 4}), run.err)
                 self.assertEqual(run.load["completed"], 0)
                 self.assertIn(f"    {kind} ", run.out)
@@ -105,7 +107,7 @@ class Faults(unittest.TestCase):
                       f"udp://127.0.0.1:{server.getsockname()[1]}")
         self.assertEqual(run.status, 1)
         self.assertEqual(run.load["completed"] + sum(run.errors.values()), 10)
-        self.assertEqual(run.errors.get("timeout"), 1)
+        self.assertGreaterEqual(run.errors.get("timeout", 0), 1)
         self.assertGreaterEqual(run.errors.get("body", 0), 1)
 
 
