@@ -35,7 +35,7 @@ class Browser:
                    "--disable-dev-shm-usage", "--disable-extensions", "--hide-scrollbars",
                    "--disable-background-networking", "--disable-component-update",
                    "--disable-sync", "--mute-audio", "--remote-debugging-pipe",
-                   f"--user-data-dir={self._folder.name}", "about:blank"]
+                   "--no-startup-window", f"--user-data-dir={self._folder.name}"]
 
         def place():
             # Not from a descriptor that the first one has just replaced.
