@@ -119,25 +119,26 @@ static void show_missing(const struct session *session)
 }
 
 /*
- * What there is so far, marked as partial, so that a crash loses one benchmark and not all. It is
- * no error if this cannot be written: the end will tell.
+ * Writes what there is so far, marked as partial: a crash loses one benchmark and not all, and a
+ * file that cannot be written is told before it was waited for.
  */
-static void save_so_far(struct session *session, const char *next)
+static int save_so_far(struct session *session, const char *next)
 {
 	struct result *result = session->result;
 	const char *path = session->options.out;
 	struct result_error error;
 	struct stat status;
+	int rc;
 
 	if (path == NULL || strcmp(path, "-") == 0 ||
 		(stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
-		return;
+		return 0;
 	result->is_partial = true;
 	result->partial_reason = result_text(result, "it ended in '%s'", next);
-	if (result->partial_reason != NULL)
-		(void)result_write(result, path, &error);
+	rc = result->partial_reason != NULL ? result_write(result, path, &error) : -ENOMEM;
 	result->is_partial = false;
 	result->partial_reason = "";
+	return rc;
 }
 
 /* A benchmark that calls exit() was not measured; one may do so in a process that it forked. */
@@ -165,8 +166,10 @@ static int measure_all(struct session *session)
 		show_environment(session->out, &result->environment);
 		show_head(session->out, (int)width);
 	}
-	for (size_t i = 0; rc == 0 && i < session->cases.count; i++) {
-		save_so_far(session, session->cases.list[i].name);
+	for (size_t i = 0; i < session->cases.count; i++) {
+		rc = save_so_far(session, session->cases.list[i].name);
+		if (rc < 0)
+			break;
 		running = session->cases.list[i].name;
 		rc = measure_case(
 			&session->cases.list[i], &session->options, &is_interrupted, result);

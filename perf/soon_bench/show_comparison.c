@@ -118,18 +118,14 @@ static void show_notes(FILE *out, const struct result *before, const struct resu
 			out);
 }
 
-static const struct result_samples *comparable(const struct result_entry *entry, size_t at)
-{
-	return entry->samples[at].better != RESULT_BETTER_NONE ? &entry->samples[at] : NULL;
-}
-
 /* Why there is nothing to judge, and what could be. */
 static void show_nothing(
 	const struct result *before, const struct compare_report *report, const char *figure)
 {
+	const struct result_entry *first = before->entry_count > 0 ? before->entries[0] : NULL;
 	const char *separator = "";
 
-	if (report->only_before == before->entry_count) {
+	if (first == NULL || report->only_before == before->entry_count) {
 		(void)fputs("soon-bench: the two results have nothing in common\n", stderr);
 		return;
 	}
@@ -137,19 +133,16 @@ static void show_nothing(
 		(void)fputs("soon-bench: nothing was measured on both sides\n", stderr);
 		return;
 	}
-	(void)fprintf(
-		stderr, "soon-bench: no entry has a figure '%s' that can be compared; ", figure);
-	(void)fputs("the first one has: ", stderr);
-	for (size_t i = 0; i < before->entries[0]->sample_count; i++) {
-		const struct result_samples *samples = comparable(before->entries[0], i);
-
-		if (samples == NULL)
+	(void)fprintf(stderr, "soon-bench: no entry has '%s' to compare; '%s' has: ", figure,
+		first->name);
+	for (size_t i = 0; i < first->sample_count; i++) {
+		if (first->samples[i].better == RESULT_BETTER_NONE)
 			continue;
-		(void)fprintf(stderr, "%s%s", separator, samples->name);
+		(void)fprintf(stderr, "%s%s", separator, first->samples[i].name);
 		separator = ", ";
 	}
-	(void)fputs(". A benchmark's own counts are told only; system_calls and instructions need "
-		    "--counters, see soon-bench(1)\n",
+	(void)fputs(". allocations need jemalloc as malloc, system_calls and instructions "
+		    "--counters; a benchmark's own counts are only told\n",
 		stderr);
 }
 
