@@ -76,13 +76,16 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static const struct argp argp = { options, take, "FILE...",
-	"Shows results of soon-bench or soon-load, several of one kind together; two are "
-	"compared, the second with the first.\vA format is for people (html, md, text) "
-	"or for other programs: csv has a line for each entry, csv-series one for each "
-	"interval of a load, hgrm is HdrHistogram's distribution by percentile, gbench "
-	"the JSON of Google Benchmark.",
-	0, 0, 0 };
+static const char about[] =
+	"Shows results of soon-bench or soon-load, files or baselines, several of one kind "
+	"together; two are compared, the second with the first.\v"
+	"A format is for people (html, md, text) or for other programs: csv has a line for "
+	"each entry, csv-series one for each interval of a load, hgrm is HdrHistogram's "
+	"distribution by percentile, gbench the JSON of Google Benchmark. Exit status: 0, "
+	"2 wrong usage, or a format that cannot say what is wanted, 3 a file cannot be read "
+	"or written.";
+
+static const struct argp argp = { options, take, "FILE|@NAME...", about, NULL, NULL, NULL };
 
 static int format_by_suffix(const char *path)
 {
