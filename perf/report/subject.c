@@ -146,6 +146,8 @@ static void add_name(struct subject_names *names, const char *name)
 	}
 	if (names->count < SUBJECT_NAMES_MAX)
 		names->list[names->count++] = name;
+	else
+		names->is_cut = true;
 }
 
 static void add_figures(struct subject_names *names, const struct result_entry *entry)

@@ -29,7 +29,8 @@ void subjects_free(struct subjects *subjects);
 #define SUBJECT_NAMES_MAX 24
 struct subject_names {
 	const char *list[SUBJECT_NAMES_MAX];
-	size_t count; /* what does not fit is left out */
+	size_t count;
+	bool is_cut; /* there are more, which warning.c tells */
 };
 void subject_figures(const struct report *report, struct subject_names *ret_names);
 void subject_counters(const struct report *report, struct subject_names *ret_names);

@@ -234,6 +234,28 @@ static void tell_of_loops(struct teller *teller)
 	tell(teller, "Not the same loop");
 }
 
+static void tell_cut(struct teller *teller, const struct report *report)
+{
+	struct subject_names figures, counters, phases;
+	const char *what = NULL;
+
+	subject_figures(report, &figures);
+	subject_counters(report, &counters);
+	subject_phases(report, &phases);
+	if (phases.is_cut)
+		what = "phases";
+	if (counters.is_cut)
+		what = "counters";
+	if (figures.is_cut)
+		what = "figures";
+	if (what == NULL)
+		return;
+	(void)snprintf(teller->text, WARNING_BYTES,
+		"There are more %s than the %d that are shown. The result file has all.", what,
+		SUBJECT_NAMES_MAX);
+	tell(teller, "Not all is shown");
+}
+
 static int find_all(struct teller *teller, const struct report *report)
 {
 	int rc = 0;
@@ -250,6 +272,7 @@ static int find_all(struct teller *teller, const struct report *report)
 		tell_of_loops(teller);
 	tell_environment(teller, report);
 	tell_company(teller, report);
+	tell_cut(teller, report);
 	return rc;
 }
 

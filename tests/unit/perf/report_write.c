@@ -172,6 +172,23 @@ SOON_TEST_PLAIN(report_write, what_spoils_figures_is_said)
 	result_free(bench);
 }
 
+SOON_TEST_PLAIN(report_write, what_is_too_much_to_show_is_said)
+{
+	enum { MORE_THAN_SHOWN = 40 };
+	static struct result_counter counters[MORE_THAN_SHOWN];
+	static char names[MORE_THAN_SHOWN][8];
+	struct result *result = canned_load("", "a", 1);
+
+	for (size_t i = 0; i < MORE_THAN_SHOWN; i++) {
+		(void)snprintf(names[i], sizeof names[i], "c%zu", i);
+		counters[i] = (struct result_counter){ names[i], "", 1 };
+	}
+	result->entries[0]->counters = counters;
+	result->entries[0]->counter_count = MORE_THAN_SHOWN;
+	expect_warning(result, "Not all is shown: There are more counters than the 24");
+	result_free(result);
+}
+
 /* They ask different questions, so the figures of one are no answer to the other. */
 SOON_TEST_PLAIN(report_write, loops_are_told_apart)
 {
