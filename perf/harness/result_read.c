@@ -109,46 +109,38 @@ static void read_runs(struct reader *reader, json_t *list, struct result_samples
 static void read_samples(struct reader *reader, json_t *list, struct result_entry *entry)
 {
 	struct walk *walk = &reader->walk;
-	size_t up = walk_down(walk, "samples");
+	struct walk_list each = walk_list(walk, "samples", list);
 	struct result_samples *samples = make_array(reader, list, sizeof(*samples));
+	json_t *from;
 
-	for (size_t i = 0; walk->rc == 0 && i < json_array_size(list); i++) {
-		size_t up_one = walk_down_index(walk, i);
-		json_t *from = walk_element(walk, list, i, JSON_OBJECT);
-
-		samples[i].name = text(reader, from, "name");
-		samples[i].unit = text(reader, from, "unit");
-		samples[i].better = walk_choice(walk, from, "better", result_better_names);
+	while ((from = walk_next(walk, &each)) != NULL) {
+		samples[each.index].name = text(reader, from, "name");
+		samples[each.index].unit = text(reader, from, "unit");
+		samples[each.index].better = walk_choice(walk, from, "better", result_better_names);
 		if (json_object_get(from, "counted") != NULL)
-			samples[i].is_count = walk_bool(walk, from, "counted");
-		read_runs(reader, walk_array(walk, from, "runs"), &samples[i]);
+			samples[each.index].is_count = walk_bool(walk, from, "counted");
+		read_runs(reader, walk_array(walk, from, "runs"), &samples[each.index]);
 		entry->samples = samples;
-		if (walk->rc == 0 && result_samples_find(entry, samples[i].name) != NULL)
+		if (walk->rc == 0 && result_samples_find(entry, samples[each.index].name) != NULL)
 			walk_fail(walk, -EBADMSG, "name", "is that of another figure, too");
-		entry->sample_count = i + 1;
-		walk_up(walk, up_one);
+		entry->sample_count = each.index + 1;
 	}
-	walk_up(walk, up);
 }
 
 static void read_counters(struct reader *reader, json_t *list, struct result_entry *entry)
 {
 	struct walk *walk = &reader->walk;
-	size_t up = walk_down(walk, "counters");
+	struct walk_list each = walk_list(walk, "counters", list);
 	struct result_counter *counters = make_array(reader, list, sizeof(*counters));
+	json_t *from;
 
-	for (size_t i = 0; walk->rc == 0 && i < json_array_size(list); i++) {
-		size_t up_one = walk_down_index(walk, i);
-		json_t *from = walk_element(walk, list, i, JSON_OBJECT);
-
-		counters[i].name = text(reader, from, "name");
-		counters[i].unit = text(reader, from, "unit");
-		counters[i].value = walk_number(walk, from, "value");
-		walk_up(walk, up_one);
+	while ((from = walk_next(walk, &each)) != NULL) {
+		counters[each.index].name = text(reader, from, "name");
+		counters[each.index].unit = text(reader, from, "unit");
+		counters[each.index].value = walk_number(walk, from, "value");
 	}
 	entry->counters = counters;
 	entry->counter_count = json_array_size(list);
-	walk_up(walk, up);
 }
 
 /* The index and the count of one bucket. */
@@ -214,53 +206,43 @@ static soon_hist *read_hist(struct reader *reader, json_t *from)
 static void read_phases(struct reader *reader, json_t *list, struct result_load *load)
 {
 	struct walk *walk = &reader->walk;
-	size_t up = walk_down(walk, "phases");
+	struct walk_list each = walk_list(walk, "phases", list);
 	struct result_phase *phases = make_array(reader, list, sizeof(*phases));
+	json_t *from;
 
 	load->phases = phases;
-	for (size_t i = 0; walk->rc == 0 && i < json_array_size(list); i++) {
-		size_t up_one = walk_down_index(walk, i);
-		json_t *from = walk_element(walk, list, i, JSON_OBJECT);
-
-		phases[i].name = text(reader, from, "name");
-		phases[i].hist = read_hist(reader, walk_object(walk, from, "ns"));
-		load->phase_count = i + 1;
-		walk_up(walk, up_one);
+	while ((from = walk_next(walk, &each)) != NULL) {
+		phases[each.index].name = text(reader, from, "name");
+		phases[each.index].hist = read_hist(reader, walk_object(walk, from, "ns"));
+		load->phase_count = each.index + 1;
 	}
-	walk_up(walk, up);
 }
 
 static void read_errors(struct reader *reader, json_t *list, struct result_load *load)
 {
 	struct walk *walk = &reader->walk;
-	size_t up = walk_down(walk, "errors");
+	struct walk_list each = walk_list(walk, "errors", list);
 	struct result_errors *errors = make_array(reader, list, sizeof(*errors));
+	json_t *from;
 
-	for (size_t i = 0; walk->rc == 0 && i < json_array_size(list); i++) {
-		size_t up_one = walk_down_index(walk, i);
-		json_t *from = walk_element(walk, list, i, JSON_OBJECT);
-
-		errors[i].kind = text(reader, from, "kind");
-		errors[i].count = walk_count(walk, from, "count");
-		errors[i].example = text(reader, from, "example");
-		walk_up(walk, up_one);
+	while ((from = walk_next(walk, &each)) != NULL) {
+		errors[each.index].kind = text(reader, from, "kind");
+		errors[each.index].count = walk_count(walk, from, "count");
+		errors[each.index].example = text(reader, from, "example");
 	}
 	load->errors = errors;
 	load->error_count = json_array_size(list);
-	walk_up(walk, up);
 }
 
 static void read_intervals(struct reader *reader, json_t *list, struct result_load *load)
 {
 	struct walk *walk = &reader->walk;
-	size_t up = walk_down(walk, "intervals");
+	struct walk_list each = walk_list(walk, "intervals", list);
 	struct result_interval *intervals = make_array(reader, list, sizeof(*intervals));
+	json_t *from;
 
-	for (size_t i = 0; walk->rc == 0 && i < json_array_size(list); i++) {
-		size_t up_one = walk_down_index(walk, i);
-		json_t *from = walk_element(walk, list, i, JSON_OBJECT);
-
-		intervals[i] = (struct result_interval){
+	while ((from = walk_next(walk, &each)) != NULL) {
+		intervals[each.index] = (struct result_interval){
 			.start_s = walk_amount(walk, from, "start_s"),
 			.length_s = walk_amount(walk, from, "length_s"),
 			.completed = walk_count(walk, from, "completed"),
@@ -272,11 +254,9 @@ static void read_intervals(struct reader *reader, json_t *list, struct result_lo
 			.scheduled = walk_count(walk, from, "scheduled"),
 			.sent = walk_count(walk, from, "sent"),
 		};
-		walk_up(walk, up_one);
 	}
 	load->intervals = intervals;
 	load->interval_count = json_array_size(list);
-	walk_up(walk, up);
 }
 
 static void read_load(struct reader *reader, json_t *from, struct result_entry *entry)
@@ -356,8 +336,8 @@ static void read_whole(struct reader *reader, json_t *tree)
 {
 	struct walk *walk = &reader->walk;
 	struct result *result = reader->result;
-	json_t *list;
-	size_t up;
+	struct walk_list each;
+	json_t *from;
 
 	if (!json_is_object(tree))
 		walk_fail(walk, -EBADMSG, NULL, "is no object");
@@ -368,15 +348,9 @@ static void read_whole(struct reader *reader, json_t *tree)
 	result->is_partial = walk_bool(walk, tree, "partial");
 	result->partial_reason = text(reader, tree, "partial_reason");
 	read_environment(reader, walk_object(walk, tree, "environment"));
-	list = walk_array(walk, tree, "entries");
-	up = walk_down(walk, "entries");
-	for (size_t i = 0; walk->rc == 0 && i < json_array_size(list); i++) {
-		size_t up_one = walk_down_index(walk, i);
-
-		read_entry(reader, walk_element(walk, list, i, JSON_OBJECT));
-		walk_up(walk, up_one);
-	}
-	walk_up(walk, up);
+	each = walk_list(walk, "entries", walk_array(walk, tree, "entries"));
+	while ((from = walk_next(walk, &each)) != NULL)
+		read_entry(reader, from);
 }
 
 static json_t *parse(struct walk *walk, FILE *file)

@@ -92,10 +92,9 @@ static bool has_type(const json_t *value, json_type type)
 	return json_typeof(value) == type;
 }
 
-static json_t *member(struct walk *walk, json_t *object, const char *key, json_type type)
+/* A value that has to be there and of that type; NULL where it is not, or something was wrong. */
+static json_t *checked(struct walk *walk, json_t *value, const char *key, json_type type)
 {
-	json_t *value = json_object_get(object, key);
-
 	if (walk->rc < 0)
 		return NULL;
 	if (value == NULL)
@@ -104,6 +103,11 @@ static json_t *member(struct walk *walk, json_t *object, const char *key, json_t
 		walk_fail(walk, -EBADMSG, key, "is %s and should be %s",
 			type_name(json_typeof(value)), type_name(type));
 	return walk->rc < 0 ? NULL : value;
+}
+
+static json_t *member(struct walk *walk, json_t *object, const char *key, json_type type)
+{
+	return checked(walk, json_object_get(object, key), key, type);
 }
 
 json_t *walk_object(struct walk *walk, json_t *object, const char *key)
@@ -118,16 +122,26 @@ json_t *walk_array(struct walk *walk, json_t *object, const char *key)
 
 json_t *walk_element(struct walk *walk, json_t *array, size_t index, json_type type)
 {
-	json_t *value = json_array_get(array, index);
+	return checked(walk, json_array_get(array, index), NULL, type);
+}
 
-	if (walk->rc < 0)
+struct walk_list walk_list(struct walk *walk, const char *key, json_t *array)
+{
+	size_t up = walk_down(walk, key);
+
+	return (struct walk_list){ .array = array, .up = up, .here = walk->length };
+}
+
+json_t *walk_next(struct walk *walk, struct walk_list *list)
+{
+	walk_up(walk, list->here);
+	if (walk->rc < 0 || list->next >= json_array_size(list->array)) {
+		walk_up(walk, list->up);
 		return NULL;
-	if (value == NULL)
-		walk_fail(walk, -EBADMSG, NULL, "is missing");
-	else if (!has_type(value, type))
-		walk_fail(walk, -EBADMSG, NULL, "is %s and should be %s",
-			type_name(json_typeof(value)), type_name(type));
-	return walk->rc < 0 ? NULL : value;
+	}
+	list->index = list->next++;
+	(void)walk_down_index(walk, list->index);
+	return walk_element(walk, list->array, list->index, JSON_OBJECT);
 }
 
 /* Text with a NUL in it, which JSON can say, would end there for us. */

@@ -46,6 +46,26 @@ json_t *walk_array(struct walk *walk, json_t *object, const char *key);
 /* The element of an array, which has to be of that type. The walk is at the element. */
 json_t *walk_element(struct walk *walk, json_t *array, size_t index, json_type type);
 
+/*
+ * Goes through an array of objects, one at a time, with the walk at the one that is looked at:
+ *
+ *	struct walk_list list = walk_list(walk, "phases", array);
+ *
+ *	while ((from = walk_next(walk, &list)) != NULL)
+ *		... list.index ...
+ */
+struct walk_list {
+	json_t *array;
+	size_t index; /* of the object that walk_next gave last */
+	size_t next;
+	size_t up;   /* where the walk was before */
+	size_t here; /* where it is at the array */
+};
+struct walk_list walk_list(struct walk *walk, const char *key, json_t *array);
+
+/* Returns: NULL: that was the last one, or something is wrong; the walk is up again. */
+json_t *walk_next(struct walk *walk, struct walk_list *list);
+
 /* Which of `names` a text is, which ends with NULL; 0 when it is none of them. */
 unsigned walk_choice(struct walk *walk, json_t *object, const char *key, const char *const *names);
 
