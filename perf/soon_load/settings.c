@@ -18,7 +18,8 @@
 #define FIND_RATE_MIN    100 /* requests a second, where --rate does not say */
 #define FIND_RATE_MAX    1e6
 
-int file_read(const char *path, size_t bytes_max, char **ret_data, size_t *ret_bytes)
+/* Reads a whole file, at most `bytes_max`. Returns 0, -EFBIG, -ENOMEM or what the system says. */
+static int file_read(const char *path, size_t bytes_max, char **ret_data, size_t *ret_bytes)
 {
 	FILE *file = fopen(path, "re");
 	char *data = NULL;

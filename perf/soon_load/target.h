@@ -68,7 +68,4 @@ int targets_add_list(struct targets *targets, const struct url *url,
 
 void targets_free(struct targets *targets);
 
-/* Reads a whole file, at most `bytes_max`. Returns 0, -EFBIG, -ENOMEM or what the system says. */
-int file_read(const char *path, size_t bytes_max, char **ret_data, size_t *ret_bytes);
-
 #endif
