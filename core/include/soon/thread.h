@@ -14,7 +14,11 @@
 extern "C" {
 #endif
 
-/* One scheduler with its thread. A pointer to one stays readable for the life of the process. */
+/*
+ * One scheduler with its thread. A pointer to one stays readable for the life of the process; but
+ * when its run has ended, a later run may use the core again, and what is posted goes there. So
+ * threads that post stop before that begins: -ESHUTDOWN is for those that are late, not for good.
+ */
 typedef struct soon_core soon_core;
 
 /*
