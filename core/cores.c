@@ -171,8 +171,8 @@ static enum soon__cores_state state_of(const struct soon__run *run)
 
 static void enter_state(struct soon__run *run, enum soon__cores_state state)
 {
-	/* Relaxed: see soon__run_running(). */
-	atomic_store_explicit(&run->cores_state, state, memory_order_relaxed);
+	/* Release: pairs with soon__run_running(). */
+	atomic_store_explicit(&run->cores_state, state, memory_order_release);
 }
 
 static void members_free(struct soon__run *run)

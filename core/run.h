@@ -138,8 +138,8 @@ bool soon__cores_others_are_empty(const struct soon__run *run, const soon_core *
 /* How many cores run: all, or core 0 alone, for which those that are being started do not count. */
 static inline unsigned soon__run_running(const struct soon__run *run)
 {
-	/* Relaxed: what tasks of the others look at here was done before they got their tasks. */
-	return atomic_load_explicit(&run->cores_state, memory_order_relaxed) == SOON__CORES_RUNNING
+	/* Acquire: pairs with cores.c's enter_state(), which comes after all members are made. */
+	return atomic_load_explicit(&run->cores_state, memory_order_acquire) == SOON__CORES_RUNNING
 		? run->core_count
 		: 1;
 }
