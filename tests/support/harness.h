@@ -11,7 +11,7 @@
  * that needs no runtime or starts its own. Both fail for what is left behind, see <soon/test.h>.
  * Each test is a process of its own, so nothing here has to be undone.
  *
- * Where ThreadSanitizer runs, Criterion cannot: see program.h.
+ * Under Valgrind and ThreadSanitizer Criterion's library is left out: see forking_main.c.
  */
 #ifndef TESTS_SUPPORT_HARNESS_H
 #define TESTS_SUPPORT_HARNESS_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * seeds.h: how many orders a randomised test tries. All of them without a sanitizer, which is where
- * a wrong order shows; what the others look for shows in few.
+ * seeds.h: what depends on the sanitizer. How many orders a randomised test tries: all of them
+ * without one, which is where a wrong order shows; what the others look for shows in few.
  */
 #ifndef TESTS_SUPPORT_SEEDS_H
 #define TESTS_SUPPORT_SEEDS_H
@@ -14,7 +14,22 @@
 #endif
 #endif
 
-#if defined(SOON_VALGRIND)
+#if defined(__SANITIZE_THREAD__)
+#define SOON_TEST_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SOON_TEST_TSAN 1
+#endif
+#endif
+
+/* For a case's .disabled, where ThreadSanitizer itself cannot do what the case needs. */
+#if defined(SOON_TEST_TSAN)
+#define IS_UNDER_TSAN true
+#else
+#define IS_UNDER_TSAN false
+#endif
+
+#if defined(SOON_VALGRIND) || defined(SOON_TEST_TSAN)
 #define SEEDS 50u
 #elif defined(SOON_TEST_ASAN)
 #define SEEDS 200u

@@ -376,8 +376,8 @@ NET_TEST(procpool, workers_have_little_and_die_with_us)
 	close_pool(pool);
 }
 
-#ifndef SOON_TEST_ASAN /* which reserves more than any limit */
-NET_TEST(procpool, workers_have_limits)
+#ifndef SOON_TEST_ASAN /* which reserves more than any limit, as does TSan */
+NET_TEST(procpool, workers_have_limits, .disabled = IS_UNDER_TSAN)
 {
 	static char large[1 << 20];
 	soon_procpool *pool = open_pool(&(soon_procpool_opts){
