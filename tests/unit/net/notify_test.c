@@ -225,7 +225,7 @@ static void heard_pings(int manager, int count)
 	}
 }
 
-/* The keep-alives that come within eight periods; the watch has its turns between the sleeps. */
+/* The messages that come within eight periods; the watch has its turns between the sleeps. */
 static unsigned pings_in_eight_periods(int manager)
 {
 	unsigned pings = 0;
@@ -263,7 +263,7 @@ static int stuck_core(int manager)
 		cr_assert_eq(soon_sleep(SOON_MS(1)), 0);
 	cr_expect_not_null(strstr(last_report, "core 1"), "%s", last_report);
 	/* One of each may have been on its way, for what was asked before the core got stuck. */
-	cr_expect_leq(pings_in_eight_periods(manager), 1, "keep-alives while a core is stuck");
+	cr_expect_leq(pings_in_eight_periods(manager), 1, "told while a core is stuck");
 	told = atomic_load_explicit(&reports, memory_order_acquire) - before; /* likewise */
 	cr_expect_leq(told, 2, "it is told once");
 

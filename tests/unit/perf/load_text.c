@@ -2,10 +2,10 @@
 /* load_text.c: what soon-load's command line is made of: numbers, URLs, rates, addresses. */
 #include <soon/time.h>
 
+#include "harness/text.h"
 #include "soon_load/rate.h"
 #include "soon_load/sources.h"
 #include "soon_load/target.h"
-#include "soon_load/text.h"
 #include "soon_load/threshold.h"
 #include "soon_load/url.h"
 #include "support/harness.h"
