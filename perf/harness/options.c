@@ -3,6 +3,9 @@
 #include "options.h"
 
 #include <soon/bench.h>
+#include <soon/time.h>
+
+#include "text.h"
 
 #include <argp.h>
 #include <stdlib.h>
@@ -10,7 +13,7 @@
 
 /* NOLINTBEGIN(concurrency-mt-unsafe): argp, getenv and exit, before there is a second thread. */
 
-#define DURATION_S_MAX 86400.0
+#define DAY SOON_S(86400)
 
 enum key {
 	KEY_FILTER = 'f',
@@ -49,36 +52,18 @@ static const struct argp_option known[] = {
 	{ 0 },
 };
 
-int64_t options_duration(const char *text)
+static soon_ns duration(struct argp_state *state, const char *option, const char *text)
 {
-	static const struct {
-		const char *name;
-		double ns;
-	} units[] = { { "", 1e9 }, { "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 } };
-	char *end;
-	double number = strtod(text, &end);
+	soon_ns ns;
 
-	if (end == text || !(number > 0))
-		return -1;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		double ns = number * units[i].ns;
-
-		if (strcmp(end, units[i].name) == 0)
-			return ns >= 1 && ns < DURATION_S_MAX * 1e9 ? (int64_t)ns : -1;
-	}
-	return -1;
-}
-
-static int64_t duration(struct argp_state *state, const char *option, const char *text)
-{
-	int64_t ns = options_duration(text);
-
-	if (ns < 0)
-		argp_error(state, "--%s: '%s' is no time: say 10ms or 2s", option, text);
+	if (text_duration(text, &ns) < 0 || ns == 0 || ns >= DAY)
+		argp_error(state, "--%s: '%s' is no time above 0 and below a day: say 10ms or 2s",
+			option, text);
 	return ns;
 }
 
-static uint64_t number(struct argp_state *state, const char *option, const char *text, uint64_t max)
+uint64_t options_number(
+	struct argp_state *state, const char *option, const char *text, uint64_t max)
 {
 	char *end;
 	unsigned long long value = strtoull(text, &end, 10);
@@ -162,7 +147,8 @@ static error_t take_option(int key, char *arg, struct argp_state *state)
 		read_filter(state, arg, options);
 		break;
 	case KEY_SAMPLES:
-		options->samples = (unsigned)number(state, "samples", arg, OPTIONS_SAMPLES_MAX);
+		options->samples =
+			(unsigned)options_number(state, "samples", arg, OPTIONS_SAMPLES_MAX);
 		break;
 	case KEY_TIME:
 		options->time_ns = duration(state, "time", arg);
@@ -171,7 +157,8 @@ static error_t take_option(int key, char *arg, struct argp_state *state)
 		options->warmup_ns = duration(state, "warmup", arg);
 		break;
 	case KEY_THREADS:
-		options->threads = (unsigned)number(state, "threads", arg, SOON_BENCH_THREADS_MAX);
+		options->threads =
+			(unsigned)options_number(state, "threads", arg, SOON_BENCH_THREADS_MAX);
 		break;
 	case KEY_PIN:
 		read_cpus(state, arg, options);
@@ -192,7 +179,7 @@ static error_t take_option(int key, char *arg, struct argp_state *state)
 		options->exact = arg;
 		break;
 	case KEY_ONE_SAMPLE:
-		options->one_sample_turns = number(state, "one-sample", arg, UINT64_MAX);
+		options->one_sample_turns = options_number(state, "one-sample", arg, UINT64_MAX);
 		break;
 	case ARGP_KEY_ARG:
 		argp_error(

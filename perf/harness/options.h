@@ -3,6 +3,7 @@
 #ifndef SOON_HARNESS_OPTIONS_H
 #define SOON_HARNESS_OPTIONS_H
 
+#include <argp.h>
 #include <regex.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -43,10 +44,8 @@ struct options {
 void options_read(struct options *ret_options, int argc, char **argv);
 void options_fini(struct options *options);
 
-/*
- * Reads "10ms", "2s", "1.5" (seconds). Returns: nanoseconds, above 0 and below a day; -1 for
- * anything else.
- */
-int64_t options_duration(const char *text);
+/* A number from 1 to `max`; anything else is wrong usage. */
+uint64_t options_number(
+	struct argp_state *state, const char *option, const char *text, uint64_t max);
 
 #endif

@@ -69,6 +69,11 @@ struct result_counter {
 	double value;
 };
 
+/* What soon-load calls figures that a report knows something about. */
+#define RESULT_PHASE_TOTAL  "total" /* from when a request was due to the end of its reply */
+#define RESULT_PHASE_LAG    "lag"   /* how late the generator sent, although it could have */
+#define RESULT_COUNTER_BUSY "busy"  /* share of the time for which it was at work */
+
 /* A latency: "connect", "first byte", "total". Values of the histogram are nanoseconds. */
 struct result_phase {
 	const char *name;

@@ -134,3 +134,10 @@ double summary_spread(const struct summary *summary)
 {
 	return summary->median > 0 ? (summary->high - summary->low) / 2 / summary->median : 0;
 }
+
+double summary_quantile(const soon_hist *hist, double share)
+{
+	uint64_t value = soon_hist_quantile(hist, share);
+
+	return (double)value;
+}

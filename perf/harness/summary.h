@@ -37,4 +37,7 @@ int summary_make(const struct result_samples *SOON_NULLABLE samples, struct summ
 /* Half of the interval, as a share of the median. */
 double summary_spread(const struct summary *summary);
 
+/* The value that a share of all is not above, as a number to calculate with. */
+double summary_quantile(const soon_hist *hist, double share);
+
 #endif

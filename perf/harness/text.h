@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Numbers with units, as they are written on a command line; harness/number.h writes them. Each
+ * text.h: numbers with units, as they are written on a command line; number.h writes them. Each
  * reader takes the whole text or nothing.
  */
-#ifndef SOON_LOAD_TEXT_H
-#define SOON_LOAD_TEXT_H
+#ifndef SOON_HARNESS_TEXT_H
+#define SOON_HARNESS_TEXT_H
 
 #include <soon/base.h>
 

@@ -238,7 +238,7 @@ static int put_benchmark(struct gbench *gbench, struct family *family)
 static void put_load(struct gbench *gbench, struct family *family)
 {
 	const struct result_load *load = family->subject->entry->load;
-	const struct result_phase *total = summary_phase(load, NAME_TOTAL);
+	const struct result_phase *total = summary_phase(load, RESULT_PHASE_TOTAL);
 	double length = load->length_s > 0 ? load->length_s : 1;
 	uint64_t errors = summary_errors(load);
 

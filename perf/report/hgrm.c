@@ -132,7 +132,7 @@ static int put_warnings(const struct report *report, FILE *out)
 int format_hgrm(const struct report *report, FILE *out, struct result_error *ret_error)
 {
 	const struct result_entry *entry = find_entry(report, ret_error);
-	const char *name = *report->phase != '\0' ? report->phase : NAME_TOTAL;
+	const char *name = *report->phase != '\0' ? report->phase : RESULT_PHASE_TOTAL;
 	const struct result_phase *phase;
 
 	if (entry == NULL)

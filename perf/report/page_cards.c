@@ -22,7 +22,7 @@ static void put_latencies(struct page *page, const soon_hist *hist)
 
 static void put_load(struct page *page, const struct result_load *load)
 {
-	const struct result_phase *total = summary_phase(load, NAME_TOTAL);
+	const struct result_phase *total = summary_phase(load, RESULT_PHASE_TOTAL);
 	double length = load->length_s > 0 ? load->length_s : 1;
 	uint64_t errors = summary_errors(load);
 	char text[NUMBER_BYTES], other[NUMBER_BYTES], below[2 * NUMBER_BYTES] = "closed loop";

@@ -59,9 +59,9 @@ static void find_curves(struct page *page, struct curves *curves)
 
 		for (size_t k = 0; load != NULL && k < load->phase_count; k++) {
 			const struct result_phase *phase = &load->phases[k];
-			bool is_total = strcmp(phase->name, NAME_TOTAL) == 0;
+			bool is_total = strcmp(phase->name, RESULT_PHASE_TOTAL) == 0;
 
-			if (is_single ? strcmp(phase->name, NAME_LAG) != 0 : is_total)
+			if (is_single ? strcmp(phase->name, RESULT_PHASE_LAG) != 0 : is_total)
 				add_curve(curves, is_single ? phase->name : subject->short_name,
 					phase->hist);
 		}
@@ -220,7 +220,7 @@ static void put_loads(struct page *page)
 		const struct subject *subject = &page->subjects.list[i];
 		const struct result_load *load = subject->entry->load;
 		const struct result_phase *total =
-			load != NULL ? summary_phase(load, NAME_TOTAL) : NULL;
+			load != NULL ? summary_phase(load, RESULT_PHASE_TOTAL) : NULL;
 
 		if (total == NULL)
 			continue;

@@ -31,13 +31,6 @@ uint64_t summary_errors(const struct result_load *load)
 	return count;
 }
 
-double summary_quantile(const soon_hist *hist, double share)
-{
-	uint64_t value = soon_hist_quantile(hist, share);
-
-	return (double)value;
-}
-
 double summary_greatest(const soon_hist *hist)
 {
 	uint64_t value = soon_hist_greatest(hist);

@@ -11,9 +11,6 @@
 #define NAME_CPU   "cpu"
 #define NAME_BYTES "bytes" /* of a turn */
 #define NAME_ITEMS "items" /* of a turn */
-#define NAME_TOTAL "total" /* from when a request was due to the end of its reply */
-#define NAME_LAG   "lag"   /* how late the generator sent, although it could have */
-#define NAME_BUSY  "busy"  /* share of the time for which it was at work */
 
 /* Finds by name. Returns: NULL there is none. */
 const struct result_counter *summary_counter(const struct result_entry *entry, const char *name);
@@ -22,7 +19,6 @@ const struct result_phase *summary_phase(const struct result_load *load, const c
 uint64_t summary_errors(const struct result_load *load);
 
 /* A histogram's figures as numbers to calculate with. */
-double summary_quantile(const soon_hist *hist, double share);
 double summary_greatest(const soon_hist *hist);
 double summary_count(const soon_hist *hist);
 

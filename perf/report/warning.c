@@ -69,8 +69,8 @@ static void tell_failed(struct teller *teller, const struct report *report)
 
 static void tell_of_lag(struct teller *teller, const struct subject *subject)
 {
-	const struct result_phase *lag = summary_phase(subject->entry->load, NAME_LAG);
-	const struct result_phase *total = summary_phase(subject->entry->load, NAME_TOTAL);
+	const struct result_phase *lag = summary_phase(subject->entry->load, RESULT_PHASE_LAG);
+	const struct result_phase *total = summary_phase(subject->entry->load, RESULT_PHASE_TOTAL);
 	char text[NUMBER_BYTES];
 	double late;
 
@@ -89,7 +89,7 @@ static void tell_of_lag(struct teller *teller, const struct subject *subject)
 static void tell_of_load(struct teller *teller, const struct subject *subject)
 {
 	const struct result_load *load = subject->entry->load;
-	const struct result_counter *busy = summary_counter(subject->entry, NAME_BUSY);
+	const struct result_counter *busy = summary_counter(subject->entry, RESULT_COUNTER_BUSY);
 	double missing = (double)load->scheduled - (double)load->sent;
 	uint64_t errors = summary_errors(load);
 	char text[NUMBER_BYTES], count[NUMBER_BYTES];

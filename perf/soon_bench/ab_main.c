@@ -8,6 +8,7 @@
  */
 #include "common/clock.h"
 #include "harness/measure.h"
+#include "harness/options.h"
 #include "soon_bench.h"
 
 #include <errno.h>
@@ -61,7 +62,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &arguments->judging;
 		return 0;
 	case KEY_PAIRS:
-		arguments->pairs = read_count(state, "pairs", arg, PAIRS_MAX);
+		arguments->pairs = (unsigned)options_number(state, "pairs", arg, PAIRS_MAX);
 		return 0;
 	case KEY_OUT:
 		arguments->out = arg;

@@ -34,16 +34,6 @@ void show_progress(const char *what, unsigned done, unsigned total)
 	(void)fflush(stderr);
 }
 
-unsigned read_count(struct argp_state *state, const char *option, const char *text, unsigned max)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end != '\0' || value == 0 || value > max)
-		argp_error(state, "--%s: '%s' is not a number from 1 to %u", option, text, max);
-	return (unsigned)value;
-}
-
 int save_result(const struct result *result, const char *path)
 {
 	struct result_error error;

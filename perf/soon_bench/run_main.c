@@ -3,6 +3,7 @@
  * soon-bench run PROGRAM...: each program in several processes, all of them in turns, so that the
  * runs of each are spread over the whole time.
  */
+#include "harness/options.h"
 #include "harness/show.h"
 #include "soon_bench.h"
 
@@ -46,7 +47,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_RUNS:
-		arguments->runs = read_count(state, "runs", arg, RUNS_MAX);
+		arguments->runs = (unsigned)options_number(state, "runs", arg, RUNS_MAX);
 		return 0;
 	case KEY_OUT:
 		arguments->out = arg;

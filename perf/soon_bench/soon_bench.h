@@ -44,9 +44,6 @@ extern const struct argp judging_argp;
 int show_comparison(FILE *out, const struct result *before, const struct result *after,
 	const struct judging *judging);
 
-/* A number from 1 to `max`; anything else is wrong usage. */
-unsigned read_count(struct argp_state *state, const char *option, const char *text, unsigned max);
-
 /*
  * A file, or "@NAME" for a baseline. Prints why it cannot be read.
  * Ownership: returns owned. Returns: NULL when it cannot.

@@ -2,6 +2,7 @@
 #include "find.h"
 
 #include "../harness/number.h"
+#include "../harness/summary.h"
 #include "report.h"
 
 #include <math.h>
@@ -35,7 +36,7 @@ static const char *time_of(const soon_hist *hist, double share, char ret_text[NU
 {
 	if (soon_hist_count(hist) == 0)
 		return "none";
-	return number_time(tally_quantile(hist, share), ret_text);
+	return number_time(summary_quantile(hist, share), ret_text);
 }
 
 /* `reason`: why the rate is not kept, or NULL. */

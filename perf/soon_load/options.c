@@ -3,9 +3,9 @@
 
 #include <soon/cores.h>
 
+#include "../harness/text.h"
 #include "fault.h"
 #include "settings.h"
-#include "text.h"
 
 #include <argp.h>
 #include <stdarg.h>

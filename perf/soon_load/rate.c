@@ -3,7 +3,7 @@
 
 #include <soon/time.h>
 
-#include "text.h"
+#include "../harness/text.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "../harness/number.h"
+#include "../harness/summary.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -29,8 +30,8 @@ static void print_hist(const char *name, const soon_hist *hist)
 	(void)printf("  %-11s", name);
 	print_time(soon_hist_mean(hist));
 	for (unsigned i = 0; i < sizeof shares / sizeof shares[0]; i++)
-		print_time(tally_quantile(hist, shares[i]));
-	print_time(tally_quantile(hist, 1));
+		print_time(summary_quantile(hist, shares[i]));
+	print_time(summary_quantile(hist, 1));
 	(void)putchar('\n');
 }
 
@@ -76,7 +77,7 @@ void report_tally(const struct tally *tally, bool is_open)
 	print_counts(tally, is_open);
 	(void)printf("\n  %-11s %9s %9s %9s %9s %9s %9s\n", "", "mean", "p50", "p90", "p99",
 		"p99.9", "max");
-	print_hist("total", tally->phases[PHASE_TOTAL]);
+	print_hist(RESULT_PHASE_TOTAL, tally->phases[PHASE_TOTAL]);
 	print_hist("first byte", tally->phases[PHASE_FIRST]);
 	print_hist("connect", tally->phases[PHASE_CONNECT]);
 	print_hist("tls", tally->phases[PHASE_TLS]);
@@ -117,8 +118,8 @@ void report_print(const struct plan *plan, const struct outcome *outcome, const 
 void report_warn(const struct plan *plan, const struct outcome *outcome)
 {
 	const struct tally *tally = &outcome->tally;
-	double lag = tally_quantile(tally->lag, LAG_SHARE);
-	double total = tally_quantile(tally->phases[PHASE_TOTAL], LAG_SHARE);
+	double lag = summary_quantile(tally->lag, LAG_SHARE);
+	double total = summary_quantile(tally->phases[PHASE_TOTAL], LAG_SHARE);
 	double missing = (double)tally->due - (double)tally->sent;
 	char text[NUMBER_BYTES];
 

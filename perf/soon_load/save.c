@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "save.h"
 
+#include "../harness/summary.h"
+
 #include <string.h>
 
 #define PHASES (PHASE_COUNT + 1) /* and the lag */
 
 static const char *const phase_names[PHASES] = {
-	[PHASE_TOTAL] = "total",
+	[PHASE_TOTAL] = RESULT_PHASE_TOTAL,
 	[PHASE_FIRST] = "first byte",
 	[PHASE_CONNECT] = "connect",
 	[PHASE_TLS] = "tls",
-	[PHASE_COUNT] = "lag",
+	[PHASE_COUNT] = RESULT_PHASE_LAG,
 };
 
 /* What has no place of its own in a result. */
 static const char *const counter_names[] = { "good", "unfinished", "never sent", "opened" };
 
 #define COUNTERS (sizeof counter_names / sizeof counter_names[0])
-
-static const char busy_name[] = "busy"; /* from 0 to 1; the report warns of it */
 
 static soon_hist **hist_at(struct tally *tally, unsigned place)
 {
@@ -45,7 +45,7 @@ static int put_counters(struct result *result, struct result_entry *entry, struc
 			.unit = "",
 			.value = (double)*counter_at(tally, i),
 		};
-	counters[COUNTERS] = (struct result_counter){ busy_name, "", tally->busy };
+	counters[COUNTERS] = (struct result_counter){ RESULT_COUNTER_BUSY, "", tally->busy };
 	entry->counters = counters;
 	entry->counter_count = COUNTERS + 1;
 	return 0;
@@ -68,7 +68,7 @@ static int put_samples(struct result *result, struct result_entry *entry, const 
 	for (size_t i = 0; i < count; i++) {
 		values[i] = i == 0
 			? tally_rate(tally, tally->completed)
-			: tally_quantile(tally->phases[PHASE_TOTAL], shares[i - 1].share);
+			: summary_quantile(tally->phases[PHASE_TOTAL], shares[i - 1].share);
 		runs[i] = (struct result_run){ &values[i], 1 };
 		samples[i] = (struct result_samples){
 			.name = i == 0 ? "rate" : shares[i - 1].name,
@@ -220,7 +220,7 @@ static void read_counters(const struct result_entry *entry, struct tally *tally)
 	for (size_t i = 0; i < entry->counter_count; i++) {
 		const struct result_counter *counter = &entry->counters[i];
 
-		if (strcmp(counter->name, busy_name) == 0 && counter->value > tally->busy)
+		if (strcmp(counter->name, RESULT_COUNTER_BUSY) == 0 && counter->value > tally->busy)
 			tally->busy = counter->value;
 		for (unsigned k = 0; k < COUNTERS; k++)
 			if (strcmp(counter->name, counter_names[k]) == 0 && counter->value >= 0)

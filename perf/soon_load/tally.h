@@ -94,14 +94,6 @@ void tally_add(struct tally *tally, const struct tally *from);
 
 uint64_t tally_failed_count(const struct tally *tally);
 
-/* The value that a share of all is not above, as a number to reckon with. */
-static inline double tally_quantile(const soon_hist *hist, double share)
-{
-	uint64_t value = soon_hist_quantile(hist, share);
-
-	return (double)value;
-}
-
 /* A figure per second of the measurement; 0 when it had no length. */
 double tally_rate(const struct tally *tally, uint64_t count);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "threshold.h"
 
-#include "text.h"
+#include "../harness/summary.h"
+#include "../harness/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -155,7 +156,7 @@ static bool figure_of(
 	case THRESHOLD_QUANTILE:
 		break;
 	}
-	*ret_value = tally_quantile(hist, threshold->share);
+	*ret_value = summary_quantile(hist, threshold->share);
 	return soon_hist_count(hist) > 0;
 }
 
