@@ -63,7 +63,7 @@ ZONES = (
     Zone("tests/unit/perf/", (*TESTED, "perf"), ("tests/unit/perf", *HELPERS, "perf")),
     Zone("tests/arch/", ("core",), (*HELPERS, "core")),
     Zone("tests/model/", ("core",), ("tests/model", "core")),
-    Zone("tests/fuzz/", ALL, ("tests/fuzz", *HELPERS, "core", "net")),
+    Zone("tests/fuzz/", ALL, ("tests/fuzz", *HELPERS, "core", "net", "perf")),
     Zone("tests/sim/", ALL, ("tests/sim", *HELPERS, "core"), sibling=True),
     Zone("tests/kit/include/", TESTED),
     Zone("tests/kit/", TESTED, ("tests/kit", "net/spi"), sibling=True),
