@@ -80,7 +80,7 @@ class Connection:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.buffer = b""
+        self.buffer = bytearray()  # to bytes nothing is appended without copying them
 
     def __enter__(self):
         return self
@@ -111,14 +111,16 @@ class Connection:
         while b"\r\n" not in self.buffer:
             if not self._more():
                 raise EOFError(f"in a line: {self.buffer!r}")
-        line, self.buffer = self.buffer.split(b"\r\n", 1)
+        line = self._take(self.buffer.index(b"\r\n"))
+        del self.buffer[:2]
         return line.decode("latin-1")
 
     def _take(self, count):
         while len(self.buffer) < count:
             if not self._more():
                 raise EOFError(f"{count - len(self.buffer)} bytes are missing")
-        data, self.buffer = self.buffer[:count], self.buffer[count:]
+        data = bytes(self.buffer[:count])
+        del self.buffer[:count]
         return data
 
     def _chunks(self):
@@ -170,8 +172,7 @@ class Connection:
         """All that comes until the end of the stream."""
         while self._more():
             pass
-        data, self.buffer = self.buffer, b""
-        return data
+        return self._take(len(self.buffer))
 
 
 class ServerTest(unittest.TestCase):

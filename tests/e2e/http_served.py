@@ -346,7 +346,7 @@ class Pipelining(ServerTest):
         with self.connect() as connection:
             connection.socket.setblocking(False)
             sent = 0
-            one = request("GET", "/bytes?n=10000")
+            one = request("GET", "/bytes?n=10000", headers=["Padding: " + 3000 * "p"])
             data = b""
             for _ in range(200000):
                 data = data or one
