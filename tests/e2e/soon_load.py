@@ -170,10 +170,17 @@ class Served(unittest.TestCase):
         self.assertEqual((run.status, run.errors, run.load["completed"]), (1, {"closed": 5}, 5))
 
     def test_the_highest_rate(self):
-        run = Run("--find-max", "--rate=20..60", "--find-step=100ms", "-w0", "-c8",
-                  "--fail-if=p50>1h", self.liar.url + "/ok")
-        self.assertEqual(run.status, 0, run.err)
-        self.assertIn("60/s is the highest rate that was kept and confirmed", run.out)
+        # A machine that stalls us keeps no rate: it may be asked again until it does not.
+        for _ in range(20):
+            run = Run("--find-max", "--rate=20..60", "--find-step=100ms", "-w0", "-c8",
+                      "--fail-if=p50>1h", self.liar.url + "/ok")
+            self.assertIn(run.status, (0, 99), run.err)
+            if "60/s is the highest rate that was kept and confirmed" in run.out:
+                self.assertEqual(run.status, 0)
+                break
+            self.assertIn("not all was sent", run.out)
+        else:
+            self.fail(run.out)
         run = Run("--find-max", "--rate=20..60", "--find-step=100ms", "-w0", "-c8",
                   self.liar.url + "/error")
         self.assertEqual(run.status, 99)
@@ -321,11 +328,16 @@ class Echo(unittest.TestCase):
     def test_streams_and_datagrams(self):
         for scheme, program in (("echo", sys.argv[2]), ("udp", sys.argv[3])):
             port = self.start(program)
-            for more in ((), ("--size=8",), ("--size=1400", "-p16"), ("-r500", "-w0", "-d200ms")):
+            url = f"{scheme}://127.0.0.1:{port}"
+            for more in ((), ("--size=8",), ("--size=1400", "-p16")):
                 with self.subTest(scheme, more=more):
-                    run = Run("--quiet", "-n200", "-c3", *more, f"{scheme}://127.0.0.1:{port}")
+                    run = Run("--quiet", "-n200", "-c3", *more, url)
                     self.assertEqual((run.status, run.err, run.errors), (0, "", {}))
-                    self.assertGreaterEqual(run.load["completed"], 90)
+                    self.assertEqual(run.load["completed"], 200)
+            with self.subTest(scheme, more="open loop"):
+                run = Run("--quiet", "-c3", "-r500", "-w0", "-d200ms", url)
+                self.assertEqual((run.status, run.err, run.errors), (0, "", {}))
+                self.assertEqual(run.counter("good") + run.counter("never sent"), 100)
 
     def test_large_messages(self):
         port = self.start(sys.argv[2])
