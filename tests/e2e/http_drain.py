@@ -22,15 +22,23 @@ class Client(threading.Thread):
         self.port, self.targets, self.ahead = port, targets, ahead
         self.answered, self.lost = 0, []
 
+    def is_let_go(self, connection, batch, since):
+        """Sends a batch. Whether the server has gone, and was free to before it could have it."""
+        try:
+            connection.send(b"".join(request("GET", target) for target in batch))
+            return time.monotonic() - since > RESTED_S and connection.is_at_end()
+        except OSError:
+            if time.monotonic() - since <= RESTED_S:
+                raise
+            return True
+
     def talk(self, connection):
         sent = time.monotonic()
         while True:
             since, sent = sent, time.monotonic()
-            rested = sent - since > RESTED_S
             batch = [self.targets[(self.answered + i) % len(self.targets)]
                      for i in range(self.ahead)]
-            connection.send(b"".join(request("GET", target) for target in batch))
-            if rested and connection.is_at_end():
+            if self.is_let_go(connection, batch, since):
                 return
             for target in batch:
                 response = connection.response()
