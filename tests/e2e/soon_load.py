@@ -335,9 +335,13 @@ class Echo(unittest.TestCase):
                     self.assertEqual((run.status, run.err, run.errors), (0, "", {}))
                     self.assertEqual(run.load["completed"], 200)
             with self.subTest(scheme, more="open loop"):
-                run = Run("--quiet", "-c3", "-r500", "-w0", "-d200ms", url)
-                self.assertEqual((run.status, run.err, run.errors), (0, "", {}))
-                self.assertEqual(run.counter("good") + run.counter("never sent"), 100)
+                for _ in range(20):  # until the machine lets us keep the schedule
+                    run = Run("--quiet", "-c3", "-r500", "-w0", "-d200ms", url)
+                    self.assertEqual((run.status, run.err, run.errors), (0, "", {}))
+                    self.assertEqual(run.counter("good") + run.counter("never sent"), 100)
+                    if run.load["completed"] >= 90:
+                        break
+                self.assertGreaterEqual(run.load["completed"], 90)
 
     def test_large_messages(self):
         port = self.start(sys.argv[2])

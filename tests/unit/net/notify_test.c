@@ -266,6 +266,10 @@ static int stuck_core(int manager)
 	cr_expect_leq(pings_in_eight_periods(manager), 1, "told while a core is stuck");
 	told = atomic_load_explicit(&reports, memory_order_acquire) - before; /* likewise */
 	cr_expect_leq(told, 2, "it is told once");
+	/* By now the watch has come to wait for this core, and for nothing else. */
+	cr_expect_eq(pings_in_eight_periods(manager), 0, "a keep-alive while a core is stuck");
+	cr_expect_eq(atomic_load_explicit(&reports, memory_order_acquire) - before, told,
+		"it is told again"); /* likewise */
 
 	atomic_store_explicit(&is_released, true, memory_order_release); /* pairs with stick */
 	cr_expect_eq(soon_call_wait(&call, SOON_NEVER), 0);
